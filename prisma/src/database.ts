@@ -1,0 +1,70 @@
+import { PrismaPg } from '@prisma/adapter-pg'
+import { Pool, types } from 'pg'
+import { PrismaClient } from '../generated/client.ts'
+
+export interface Database {
+  /** For the handful of measured hot statements. Prisma's adapter uses the same connections. */
+  pool: Pool
+  /**
+   * Two connections kept for the question "what has changed?", so that a pool full of slow
+   * statements cannot hold up a verify.
+   */
+  freshnessPool: Pool
+  prisma: PrismaClient
+  close(): Promise<void>
+}
+
+export interface DatabaseOptions {
+  databaseUrl: string
+  /** Connections of the main pool. */
+  poolSize: number
+  /** Told of connections that break while idle; without it they would end the process. */
+  onConnectionError: (error: Error) => void
+}
+
+// Every number that Sesame stores as bigint stays far below 2^53.
+const INT8_OID = 20
+types.setTypeParser(INT8_OID, Number)
+
+const CONNECT_TIMEOUT_MS = 900
+const STATEMENT_TIMEOUT_MS = 30_000
+const FRESHNESS_TIMEOUT_MS = 900
+
+/** Opens no connection before the first query. */
+export function openDatabase({
+  databaseUrl,
+  poolSize,
+  onConnectionError,
+}: DatabaseOptions): Database {
+  const shared = {
+    connectionString: databaseUrl,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+  }
+  const pool = new Pool({
+    ...shared,
+    application_name: 'sesame',
+    max: poolSize,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    query_timeout: STATEMENT_TIMEOUT_MS + 1_000,
+  })
+  const freshnessPool = new Pool({
+    ...shared,
+    application_name: 'sesame-freshness',
+    max: 2,
+    statement_timeout: FRESHNESS_TIMEOUT_MS,
+    query_timeout: FRESHNESS_TIMEOUT_MS,
+  })
+  pool.on('error', onConnectionError)
+  freshnessPool.on('error', onConnectionError)
+  const prisma = new PrismaClient({ adapter: new PrismaPg(pool) })
+  return {
+    pool,
+    freshnessPool,
+    prisma,
+    async close() {
+      await prisma.$disconnect()
+      await Promise.all([pool.end(), freshnessPool.end()])
+    },
+  }
+}

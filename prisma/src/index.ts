@@ -1,0 +1,15 @@
+export { createDataFolder } from './cluster.ts'
+export {
+  type EmbeddedPostgres,
+  type EmbeddedPostgresOptions,
+  startEmbeddedPostgres,
+} from './embedded-postgres.ts'
+export {
+  DatabaseUnreachableError,
+  DataFolderInUseError,
+  EmbeddedPostgresError,
+  MigrationError,
+} from './errors.ts'
+export { describeDrift, type MigrateOptions, migrate } from './migrator.ts'
+export { type Database, type DatabaseOptions, openDatabase } from './database.ts'
+export { Prisma, type PrismaClient } from '../generated/client.ts'

@@ -1,0 +1,169 @@
+import type { Clock } from '../shared/clock.ts'
+import { Problem } from '../shared/problem.ts'
+import type { TenantCopies } from './tenant-copies.ts'
+import type { TenantChange, TenantCopy } from './tenant-copy.ts'
+
+/**
+ * Guarantee 1. Postgres is the truth; a node's memory is a copy of it. Before a request uses the
+ * copy of its tenant, it must know that nothing was committed since: one question, "what has changed
+ * after number n?", begun after the request arrived. The question is shared: while one is under way,
+ * all who come wait for the next, so that a busy node asks once for hundreds of requests (the
+ * read-index idea of Raft). A question never serves a request that arrived after it was sent.
+ */
+export interface Freshness {
+  /**
+   * The tenant's copy, as current as the moment of this call.
+   *
+   * @returns null where there is no such tenant.
+   * @throws Problem service_unavailable when Postgres does not answer in time: never a guess.
+   */
+  current(tenantId: string): Promise<TenantCopy | null>
+  /** How many questions were sent, and how many requests they answered. */
+  readonly counts: { questions: number; requests: number }
+}
+
+export interface FreshnessDeps {
+  store: { listChanges(known: Known[], limitPerTenant: number): Promise<TenantChange[]> }
+  copies: TenantCopies
+  clock: Clock
+}
+
+type Known = { tenantId: string; seq: number }
+
+interface Waiter {
+  resolve(copy: TenantCopy | null): void
+  reject(error: Problem): void
+}
+
+/** More waiting than this means that Postgres has stalled: refuse at once rather than pile up. */
+const MAX_WAITING = 20_000
+const MAX_CHANGES_PER_ANSWER = 1_000
+const ANSWER_TIMEOUT_MS = 900
+
+export function createFreshness({ store, copies, clock }: FreshnessDeps): Freshness {
+  const counts = { questions: 0, requests: 0 }
+  let waiting = new Map<string, Waiter[]>()
+  let waitingCount = 0
+  let isAsking = false
+
+  const join = (tenantId: string): Promise<TenantCopy | null> => {
+    counts.requests++
+    if (waitingCount >= MAX_WAITING) throw unavailable('too many wait for Postgres')
+    waitingCount++
+    return new Promise((resolve, reject) => {
+      const waiter = { resolve, reject }
+      const others = waiting.get(tenantId)
+      if (others === undefined) waiting.set(tenantId, [waiter])
+      else others.push(waiter)
+      if (!isAsking) void askUntilNobodyWaits()
+    })
+  }
+
+  const askUntilNobodyWaits = async (): Promise<void> => {
+    isAsking = true
+    while (waiting.size > 0) {
+      const asking = waiting
+      waiting = new Map()
+      waitingCount = 0
+      await ask(asking)
+    }
+    isAsking = false
+  }
+
+  const ask = async (asking: Map<string, Waiter[]>): Promise<void> => {
+    const known = [...asking.keys()].map(tenantId => copies.peek(tenantId))
+    const held = known.filter(copy => copy !== null)
+    counts.questions++
+    try {
+      const askedAtMs = clock.monotonicMs()
+      const changes = await within(
+        ANSWER_TIMEOUT_MS,
+        store.listChanges(held, MAX_CHANGES_PER_ANSWER),
+      )
+      settle(asking, held, changes, askedAtMs)
+    } catch (cause) {
+      const problem = unavailable('the freshness question failed', cause)
+      for (const waiters of asking.values()) for (const { reject } of waiters) reject(problem)
+    }
+  }
+
+  /** Tenants with nothing new are answered on the spot; the others when their copy has caught up. */
+  const settle = (
+    asking: Map<string, Waiter[]>,
+    held: TenantCopy[],
+    changes: TenantChange[],
+    askedAtMs: number,
+  ): void => {
+    const changesOf = changes.length === 0 ? NO_CHANGES : Map.groupBy(changes, c => c.tenantId)
+    for (const copy of held) {
+      const waiters = asking.get(copy.tenantId) ?? []
+      asking.delete(copy.tenantId)
+      const news = changesOf.get(copy.tenantId)
+      if (news === undefined) {
+        copies.touch(copy, askedAtMs)
+        for (const { resolve } of waiters) resolve(copy)
+      } else {
+        void passOn(catchUp(copy, news, askedAtMs), waiters)
+      }
+    }
+    // Dropped between joining and asking: they start again with a copy that is loaded anew.
+    for (const [tenantId, waiters] of asking) void passOn(current(tenantId), waiters)
+  }
+
+  const catchUp = async (
+    copy: TenantCopy,
+    news: TenantChange[],
+    askedAtMs: number,
+  ): Promise<TenantCopy | null> => {
+    const isWhole = news.length < MAX_CHANGES_PER_ANSWER
+    // A copy that had to be dropped, or has more to learn, is asked about once more.
+    if (!copies.apply(copy, news) || !isWhole) return current(copy.tenantId)
+    copies.touch(copy, askedAtMs)
+    return copy
+  }
+
+  const current = async (tenantId: string): Promise<TenantCopy | null> => {
+    copies.dropStale()
+    if (copies.peek(tenantId) === null) {
+      const loaded = await loadOrRefuse(copies, tenantId)
+      if (loaded === null) return null
+    }
+    return join(tenantId)
+  }
+
+  return { current, counts }
+}
+
+const NO_CHANGES = new Map<string, TenantChange[]>()
+
+async function loadOrRefuse(copies: TenantCopies, tenantId: string): Promise<TenantCopy | null> {
+  try {
+    return await copies.load(tenantId)
+  } catch (cause) {
+    throw unavailable('the tenant could not be loaded', cause)
+  }
+}
+
+async function passOn(answer: Promise<TenantCopy | null>, waiters: Waiter[]): Promise<void> {
+  try {
+    const copy = await answer
+    for (const { resolve } of waiters) resolve(copy)
+  } catch (cause) {
+    const problem = unavailable('the copy could not catch up', cause)
+    for (const { reject } of waiters) reject(problem)
+  }
+}
+
+function unavailable(internal: string, cause?: unknown): Problem {
+  return new Problem('service_unavailable', { headers: { 'retry-after': '1' }, internal, cause })
+}
+
+async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
+  const timeout = Promise.withResolvers<never>()
+  const timer = setTimeout(() => timeout.reject(new Error('no answer in time')), timeoutMs)
+  try {
+    return await Promise.race([promise, timeout.promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}

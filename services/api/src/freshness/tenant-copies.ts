@@ -1,0 +1,141 @@
+import type { Clock } from '../shared/clock.ts'
+import type { MasterKey } from '../shared/crypto.ts'
+import { createKeyring } from '../signing-keys/keyring.ts'
+import { readSettings } from '../tenants/tenants.settings.ts'
+import type { FreshnessStore, StoredTenant } from './freshness.store.ts'
+import { createKnownRevocations, type TenantChange, type TenantCopy } from './tenant-copy.ts'
+
+/** The copies that this node holds. Nothing here says that a copy is current: see Freshness. */
+export interface TenantCopies {
+  peek(tenantId: string): TenantCopy | null
+  load(tenantId: string): Promise<TenantCopy | null>
+  /** Brings a copy forward; false when it was dropped instead and must be loaded anew. */
+  apply(copy: TenantCopy, changes: TenantChange[]): boolean
+  /** Says when the copy was last known to be current. */
+  touch(copy: TenantCopy, askedAtMs: number): void
+  dropStale(): void
+}
+
+/**
+ * A change is kept in Postgres for at least two hours after it could matter (the worker's margin). A
+ * copy that was not asked about for longer could miss one, so it is dropped long before.
+ */
+const MAX_UNASKED_MS = 10 * 60_000
+const MAX_COPIES = 10_000
+/** A wall clock that steps back could bring a token to life whose revocation was forgotten. */
+const MAX_STEP_BACK_MS = 1_000
+const HOUSEKEEPING_MS = 10_000
+
+export interface TenantCopiesDeps {
+  store: FreshnessStore
+  masterKey: MasterKey
+  clock: Clock
+}
+
+export function createTenantCopies({ store, masterKey, clock }: TenantCopiesDeps): TenantCopies {
+  const copies = new Map<string, { copy: TenantCopy; askedAtMs: number }>()
+  const loading = new Map<string, Promise<TenantCopy | null>>()
+  let newestWallMs = clock.nowMs()
+  let tidiedAtMs = clock.monotonicMs()
+
+  const drop = (copy: TenantCopy): void => {
+    if (copies.get(copy.tenantId)?.copy === copy) copies.delete(copy.tenantId)
+  }
+
+  const loadFromStore = async (tenantId: string): Promise<TenantCopy | null> => {
+    // The head is read first: whatever commits after it is found by the next question.
+    const seq = await store.findHead(tenantId)
+    const stored = seq === null ? null : await store.findTenant(tenantId)
+    if (seq === null || stored === null) return null
+    const copy = toCopy(stored, masterKey)
+    await readRevocations(store, copy, seq)
+    while (copies.size >= MAX_COPIES) copies.delete(copies.keys().next().value ?? '')
+    copies.set(tenantId, { copy, askedAtMs: clock.monotonicMs() })
+    return copy
+  }
+
+  const tidy = (nowMs: number): void => {
+    for (const { copy, askedAtMs } of copies.values()) {
+      if (nowMs - askedAtMs > MAX_UNASKED_MS) drop(copy)
+      else copy.revocations.forget(clock.nowMs())
+    }
+  }
+
+  return {
+    peek: tenantId => copies.get(tenantId)?.copy ?? null,
+    load(tenantId) {
+      const underWay = loading.get(tenantId)
+      if (underWay !== undefined) return underWay
+      const load = loadFromStore(tenantId).finally(() => loading.delete(tenantId))
+      loading.set(tenantId, load)
+      return load
+    },
+    apply(copy, changes) {
+      const news = changes.filter(change => change.seq > copy.seq)
+      const kinds = new Set(news.map(change => change.kind))
+      if (kinds.has('tenant') || kinds.has('signing_keys')) {
+        // Settings, status and signing keys are read anew as a whole; such changes are rare.
+        drop(copy)
+        return false
+      }
+      for (const change of news) {
+        if (change.kind === 'session' || change.kind === 'bulk') copy.revocations.note(change)
+        copy.seq = change.seq
+      }
+      if (kinds.has('api_keys')) {
+        copy.apiKeysVersion++
+        copy.apiKeys.clear()
+      }
+      return true
+    },
+    touch(copy, askedAtMs) {
+      const held = copies.get(copy.tenantId)
+      if (held?.copy === copy) held.askedAtMs = askedAtMs
+    },
+    dropStale() {
+      const wallMs = clock.nowMs()
+      if (wallMs < newestWallMs - MAX_STEP_BACK_MS) {
+        copies.clear()
+        newestWallMs = wallMs
+      }
+      if (wallMs > newestWallMs) newestWallMs = wallMs
+      const nowMs = clock.monotonicMs()
+      if (nowMs - tidiedAtMs < HOUSEKEEPING_MS) return
+      tidiedAtMs = nowMs
+      tidy(nowMs)
+    },
+  }
+}
+
+function toCopy(stored: StoredTenant, masterKey: MasterKey): TenantCopy {
+  return {
+    tenantId: stored.tenantId,
+    name: stored.name,
+    status: stored.status,
+    settings: readSettings(stored.settings),
+    keyring: createKeyring(stored.signingKeys, masterKey),
+    apiKeys: new Map(),
+    apiKeysVersion: 0,
+    seq: 0,
+    revocations: createKnownRevocations(),
+  }
+}
+
+const LOAD_PAGE = 10_000
+
+/** Reads the living revocations up to the head; what came later is left to the first question. */
+async function readRevocations(
+  store: FreshnessStore,
+  copy: TenantCopy,
+  head: number,
+): Promise<void> {
+  while (copy.seq < head) {
+    const changes = await store.listChanges([copy], LOAD_PAGE)
+    for (const change of changes) {
+      if (change.seq > head) break
+      if (change.kind === 'session' || change.kind === 'bulk') copy.revocations.note(change)
+      copy.seq = change.seq
+    }
+    if (changes.length < LOAD_PAGE || (changes.at(-1)?.seq ?? head) >= head) copy.seq = head
+  }
+}

@@ -1,0 +1,129 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import fastifyPlugin from 'fastify-plugin'
+import { SCOPES } from '../api-keys/api-keys.schema.ts'
+import type { ApiKeyService } from '../api-keys/api-keys.service.ts'
+import type { Freshness } from '../freshness/freshness.service.ts'
+import { equalInConstantTime, sha256 } from '../shared/crypto.ts'
+import { isTenantId } from '../shared/ids.ts'
+import { Problem } from '../shared/problem.ts'
+import type { RateLimits } from './rate-limit-hook.ts'
+import type { Actor } from './request-context.ts'
+import './route-config.ts'
+
+export interface AuthenticationOptions {
+  apiKeys: Pick<ApiKeyService, 'authenticate'>
+  freshness: Freshness
+  /** SHA-256 of the operator key. */
+  operatorKeyHash: Buffer
+  rateLimits: RateLimits
+}
+
+const OPERATOR_SCOPES: ReadonlySet<string> = new Set(SCOPES)
+
+/**
+ * Who asks, for which tenant, and may they? Runs before the body is read. A route says what it needs
+ * in its config; one that says nothing is refused by a test, and by the code below.
+ */
+export const authentication = fastifyPlugin<AuthenticationOptions>(async (app, options) => {
+  const { rateLimits } = options
+  app.decorateRequest('actor', null)
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.is404) return
+    const { public: isPublic, operator: isOperatorRoute, scope } = request.routeOptions.config
+    if (isPublic === true) return
+    const credential = bearerOf(request)
+    if (credential.startsWith('ok_')) {
+      request.actor = await authenticateOperator(
+        request,
+        credential,
+        isOperatorRoute === true,
+        options,
+      )
+    } else {
+      request.actor = await authenticateApiKey(request, credential, options)
+      if (isOperatorRoute === true) throw missingScope('This route needs the operator key.')
+    }
+    await limit(request, reply, rateLimits)
+    if (scope !== undefined && request.actor !== null && !request.actor.scopes.has(scope))
+      throw missingScope(`This key lacks the scope ${scope}.`)
+  })
+})
+
+const BEARER = /^Bearer +([\x21-\x7e]{1,512})$/i
+
+function bearerOf(request: FastifyRequest): string {
+  const header = request.headers.authorization
+  // What is missing or malformed goes the way of an unknown key: one answer, the same work.
+  return (header === undefined ? undefined : BEARER.exec(header)?.[1]) ?? ''
+}
+
+async function authenticateApiKey(
+  request: FastifyRequest,
+  secret: string,
+  { apiKeys, rateLimits }: AuthenticationOptions,
+): Promise<Actor> {
+  rateLimits.refuseIfExhausted(request.ip)
+  try {
+    const { copy, apiKey } = await apiKeys.authenticate(secret)
+    const { tenantId } = copy
+    const asked = request.headers['x-tenant-id']
+    if (asked !== undefined && asked !== tenantId) throw new Problem('tenant_mismatch')
+    if (copy.status === 'suspended') throw new Problem('tenant_suspended')
+    return { actor: apiKey.id, tenantId, tenant: copy, scopes: apiKey.scopes }
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'api_key_invalid') {
+      rateLimits.noteFailure(request.ip)
+      throw unauthenticated()
+    }
+    throw error
+  }
+}
+
+/** Null on the operator's own routes; elsewhere the operator acts inside the tenant it names. */
+async function authenticateOperator(
+  request: FastifyRequest,
+  credential: string,
+  isOperatorRoute: boolean,
+  { freshness, operatorKeyHash, rateLimits }: AuthenticationOptions,
+): Promise<Actor | null> {
+  rateLimits.refuseIfExhausted(request.ip)
+  if (!equalInConstantTime(sha256(credential), operatorKeyHash)) {
+    rateLimits.noteFailure(request.ip)
+    throw unauthenticated()
+  }
+  if (isOperatorRoute) return null
+  const tenantId = request.headers['x-tenant-id']
+  if (typeof tenantId !== 'string')
+    throw new Problem('tenant_missing', { detail: 'Name the tenant to act in by X-Tenant-ID.' })
+  const tenant = isTenantId(tenantId) ? await freshness.current(tenantId) : null
+  if (tenant === null) throw new Problem('tenant_not_found')
+  return { actor: 'operator', tenantId, tenant, scopes: OPERATOR_SCOPES }
+}
+
+async function limit(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  rateLimits: RateLimits,
+): Promise<void> {
+  const { actor } = request
+  const verdict = rateLimits.take(
+    actor === null
+      ? OPERATOR_BUCKET
+      : {
+          tenantId: actor.tenantId,
+          apiKeyId: actor.actor,
+          ratePerSecond: actor.tenant.settings.rate_limit_per_second,
+        },
+  )
+  rateLimits.apply(reply, verdict instanceof Promise ? await verdict : verdict)
+}
+
+const OPERATOR_BUCKET = { tenantId: 'operator', apiKeyId: 'operator', ratePerSecond: 1_000 }
+
+const unauthenticated = (): Problem =>
+  new Problem('api_key_invalid', {
+    detail: 'Send a secret key as `Authorization: Bearer sk_…`.',
+    headers: { 'www-authenticate': 'Bearer realm="sesame"' },
+  })
+
+const missingScope = (detail: string): Problem => new Problem('scope_missing', { detail })

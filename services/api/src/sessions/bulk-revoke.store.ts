@@ -1,0 +1,206 @@
+import type { Pool, PoolClient } from 'pg'
+import { newId } from '../shared/ids.ts'
+import { MAX_ACCESS_TOKEN_TTL_SECONDS } from '../tenants/tenants.schema.ts'
+import { COVERED_BY_PENDING } from './sessions.sql.ts'
+
+export interface BulkFilters {
+  userId?: string | undefined
+  orgId?: string | undefined
+  appId?: string | undefined
+  exceptSessionId?: string | undefined
+}
+
+export interface BulkRevocation {
+  revokedBy: string
+  reason: string | null
+  at: Date
+}
+
+/** A bulk revoke whose rows have to follow. */
+export interface PendingBulk {
+  tenantId: string
+  seq: number
+}
+
+export interface BulkRevokeStore {
+  count(tenantId: string, filters: BulkFilters, now: Date): Promise<number>
+  /** Ends the sessions by one row, whatever their number; null when there was none to end. */
+  revoke(
+    tenantId: string,
+    filters: BulkFilters,
+    revocation: BulkRevocation,
+  ): Promise<{ revoked: number; pending: PendingBulk | null }>
+  /**
+   * Lets some rows follow.
+   * @returns whether all have.
+   */
+  applyBatch(bulk: PendingBulk, batchSize: number): Promise<boolean>
+  /** What a node that died may have left. */
+  listPending(tenantId: string): Promise<PendingBulk[]>
+}
+
+/**
+ * A bulk revoke takes two transactions.
+ *
+ * The first begins a new generation: it waits until every session of the older ones is committed,
+ * and new sessions wait for it, for the length of one commit. From then on the set of sessions that
+ * the revoke is about is closed.
+ *
+ * The second counts that set and writes the row that ends it. Bulk revokes of one tenant take turns
+ * here, and a count leaves out what an earlier one covers: no session is counted twice. Nothing else
+ * waits for it: a session that is created meanwhile is of the new generation, and lives.
+ */
+export function createBulkRevokeStore(pool: Pool): BulkRevokeStore {
+  return {
+    count: (tenantId, filters, now) => countActive(pool, tenantId, filters, now, null),
+
+    async revoke(tenantId, filters, { revokedBy, reason, at }) {
+      const generation = await nextGeneration(pool, tenantId)
+      return inTransaction(pool, async client => {
+        await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 2))', [tenantId])
+        const count = await countActive(client, tenantId, filters, at, generation)
+        if (count === 0) return { revoked: 0, pending: null }
+        const { userId, orgId, appId, exceptSessionId } = filters
+        const data = { revoked: count, user_id: userId, org_id: orgId, app_id: appId, reason }
+        const { rows } = await client.query<{ seq: number }>(WRITE_BULK, [
+          tenantId,
+          userId ?? null,
+          orgId ?? null,
+          appId ?? null,
+          exceptSessionId ?? null,
+          generation,
+          revokedBy,
+          reason,
+          at,
+          // A refresh that runs at the same time may still make a token: count on the longest life.
+          new Date(at.getTime() + MAX_ACCESS_TOKEN_TTL_SECONDS * 1000),
+          newId('evt'),
+          JSON.stringify(data),
+        ])
+        const seq = rows[0]?.seq
+        if (seq === undefined) throw new Error('the tenant has no head')
+        return { revoked: count, pending: { tenantId, seq } }
+      })
+    },
+
+    async applyBatch({ tenantId, seq }, batchSize) {
+      const { rowCount } = await pool.query({
+        name: 'apply_bulk',
+        text: APPLY_BATCH,
+        values: [tenantId, seq, batchSize],
+      })
+      if ((rowCount ?? 0) >= batchSize) return false
+      const { rowCount: finished } = await pool.query({
+        name: 'finish_bulk',
+        text: FINISH_BULK,
+        values: [tenantId, seq],
+      })
+      return finished === 1
+    },
+
+    async listPending(tenantId) {
+      const { rows } = await pool.query<{ seq: number }>(
+        `SELECT seq FROM tenant_changes
+         WHERE tenant_id = $1 AND kind = 'bulk' AND applied_at IS NULL ORDER BY seq`,
+        [tenantId],
+      )
+      return rows.map(({ seq }) => ({ tenantId, seq }))
+    },
+  }
+}
+
+async function nextGeneration(pool: Pool, tenantId: string): Promise<number> {
+  const { rows } = await pool.query<{ generation: number }>(
+    'SELECT sesame_next_generation($1) AS generation',
+    [tenantId],
+  )
+  const generation = rows[0]?.generation
+  if (generation === undefined) throw new Error('the tenant has no head')
+  return generation
+}
+
+async function countActive(
+  client: Pick<PoolClient, 'query'>,
+  tenantId: string,
+  { userId, orgId, appId, exceptSessionId }: BulkFilters,
+  now: Date,
+  beforeGeneration: number | null,
+): Promise<number> {
+  const values: unknown[] = [tenantId, now]
+  const conditions = ["session.state = 'active'", 'session.expires_at > $2']
+  const add = (condition: string, value: unknown): void => {
+    if (value === undefined || value === null) return
+    values.push(value)
+    conditions.push(`session.${condition} $${values.length}`)
+  }
+  add('user_id =', userId)
+  add('org_id =', orgId)
+  add('app_id =', appId)
+  add('id <>', exceptSessionId)
+  add('generation <', beforeGeneration)
+  const { rows } = await client.query<{ count: number }>(
+    `SELECT count(*) AS count FROM sessions AS session
+     WHERE session.tenant_id = $1 AND ${conditions.join(' AND ')} AND NOT ${COVERED_BY_PENDING}`,
+    values,
+  )
+  return rows[0]?.count ?? 0
+}
+
+async function inTransaction<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect()
+  let isBroken = false
+  try {
+    await client.query('BEGIN')
+    const result = await work(client)
+    await client.query('COMMIT')
+    return result
+  } catch (error) {
+    // A connection that can't even roll back must not go back to the pool.
+    await client.query('ROLLBACK').catch(() => {
+      isBroken = true
+    })
+    throw error
+  } finally {
+    client.release(isBroken)
+  }
+}
+
+const WRITE_BULK = `
+  WITH change AS (
+    INSERT INTO tenant_changes (
+      tenant_id, seq, kind, user_id, org_id, app_id, except_session_id, generation, revoked_by,
+      reason, created_at, forget_after
+    ) VALUES ($1, sesame_next_seq($1), 'bulk', $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    RETURNING seq
+  ), event AS (
+    INSERT INTO events (tenant_id, id, type, user_id, actor, data, created_at)
+    VALUES ($1, $11, 'sessions.revoked', $2, $7, $12::jsonb, $9)
+  )
+  SELECT seq FROM change`
+
+/** The sessions that a bulk revoke ended and whose rows do not say so yet. */
+const NOT_FOLLOWED = `
+  session.tenant_id = bulk.tenant_id AND session.state = 'active'
+  AND session.generation < bulk.generation AND session.expires_at > bulk.created_at
+  AND (bulk.user_id IS NULL OR session.user_id = bulk.user_id)
+  AND (bulk.org_id IS NULL OR session.org_id = bulk.org_id)
+  AND (bulk.app_id IS NULL OR session.app_id = bulk.app_id)
+  AND (bulk.except_session_id IS NULL OR session.id <> bulk.except_session_id)`
+
+// Rows that a refresh holds at this moment are left to the next batch: nothing here waits.
+const APPLY_BATCH = `
+  UPDATE sessions AS ended
+  SET state = 'revoked', revoked_at = bulk.created_at, revoked_by = bulk.revoked_by,
+      revoke_reason = bulk.reason
+  FROM tenant_changes AS bulk
+  CROSS JOIN LATERAL (
+    SELECT session.id FROM sessions AS session WHERE ${NOT_FOLLOWED}
+    LIMIT $3 FOR UPDATE SKIP LOCKED
+  ) AS batch
+  WHERE bulk.tenant_id = $1 AND bulk.seq = $2
+    AND ended.tenant_id = bulk.tenant_id AND ended.id = batch.id`
+
+const FINISH_BULK = `
+  UPDATE tenant_changes AS bulk SET applied_at = now()
+  WHERE bulk.tenant_id = $1 AND bulk.seq = $2
+    AND NOT EXISTS (SELECT FROM sessions AS session WHERE ${NOT_FOLLOWED})`

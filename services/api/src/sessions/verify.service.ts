@@ -1,0 +1,94 @@
+import type { TenantCopy } from '../freshness/tenant-copy.ts'
+import type { Clock } from '../shared/clock.ts'
+import { type AccessTokenClaims, authenticateToken, checkTimes } from '../tokens/access-token.ts'
+import type { VerifiedTokens } from '../tokens/verified-tokens.cache.ts'
+import type { InvalidReason, Verification } from './sessions.schema.ts'
+import type { SessionStore, StoredSession } from './sessions.store.ts'
+
+export interface VerifyService {
+  /**
+   * Whether an access token is good at this moment, for this tenant.
+   *
+   * @param tenant as current as the arrival of the request: that is what makes a revocation count
+   *   everywhere at once.
+   */
+  verify(tenant: TenantCopy, token: string): Verification | Promise<Verification>
+}
+
+export interface VerifyDeps {
+  store: Pick<SessionStore, 'find'>
+  verifiedTokens: VerifiedTokens
+  clock: Clock
+  issuerOf(tenantId: string): string
+}
+
+/**
+ * The hot path. In order: the signature and the fixed claims (or the memory of having checked them),
+ * the times, and last whether the session is still good.
+ */
+export function createVerifyService(deps: VerifyDeps): VerifyService {
+  const { store, verifiedTokens, clock, issuerOf } = deps
+
+  const authenticate = (tenant: TenantCopy, token: string, nowMs: number) => {
+    const known = verifiedTokens.find(token, tenant.keyring)
+    if (known !== null) return { valid: true as const, claims: known }
+    const verdict = authenticateToken(tenant.keyring, token, {
+      issuer: issuerOf(tenant.tenantId),
+      audience: tenant.settings.audience ?? tenant.tenantId,
+      nowMs,
+    })
+    if (verdict.valid) verifiedTokens.insert(token, tenant.keyring, verdict.claims)
+    return verdict
+  }
+
+  /** The copy says "maybe": Postgres says what is so, and what the session looks like today. */
+  const askPostgres = async (claims: AccessTokenClaims): Promise<Verification> => {
+    const session = await store.find(claims.tenant_id, claims.sid, new Date(clock.nowMs()))
+    if (session === null) return refusal('session_not_found')
+    if (session.status === 'revoked') return refusal('session_revoked')
+    if (session.status === 'expired') return refusal('session_expired')
+    return toVerification(claims, session)
+  }
+
+  return {
+    verify(tenant, token) {
+      const nowMs = clock.nowMs()
+      const verdict = authenticate(tenant, token, nowMs)
+      if (!verdict.valid) return refusal(verdict.reason)
+      const { claims } = verdict
+      const untimely = checkTimes(claims, nowMs)
+      if (untimely !== null) return refusal(untimely)
+      if (tenant.status === 'suspended') return refusal('session_revoked')
+      const mayHaveEnded = tenant.revocations.mayConcern({
+        sessionId: claims.sid,
+        userId: claims.sub,
+        orgId: claims.org_id,
+        appId: claims.client_id,
+        generation: claims.gen,
+      })
+      return mayHaveEnded ? askPostgres(claims) : toVerification(claims, null)
+    },
+  }
+}
+
+const refusal = (reason: InvalidReason): Verification => ({ valid: false, reason })
+
+/** Role and organisation are those of today: a session that changed since says so itself. */
+function toVerification(claims: AccessTokenClaims, session: StoredSession | null): Verification {
+  return {
+    valid: true,
+    session_id: claims.sid,
+    user_id: claims.sub,
+    tenant_id: claims.tenant_id,
+    org_id: session === null ? claims.org_id : session.orgId,
+    app_id: claims.client_id,
+    role: session === null ? claims.role : session.role,
+    amr: claims.amr,
+    mfa_verified: claims.mfa_verified,
+    auth_time: toInstant(claims.auth_time),
+    issued_at: toInstant(claims.iat),
+    expires_at: toInstant(claims.exp),
+  }
+}
+
+const toInstant = (seconds: number): string => new Date(seconds * 1000).toISOString()

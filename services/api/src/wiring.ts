@@ -1,0 +1,107 @@
+import type { Database } from '@sesame/db'
+import type { FastifyBaseLogger } from 'fastify'
+import { createApiKeyService } from './api-keys/api-keys.service.ts'
+import { createApiKeyStore } from './api-keys/api-keys.store.ts'
+import { createLastUsed } from './api-keys/last-used.ts'
+import { createDeviceService } from './devices/devices.service.ts'
+import type { GeoLocator } from './devices/geo-location.ts'
+import { createEventService } from './events/events.service.ts'
+import { createEventStore } from './events/events.store.ts'
+import { createFreshness } from './freshness/freshness.service.ts'
+import { createFreshnessStore } from './freshness/freshness.store.ts'
+import { createTenantCopies } from './freshness/tenant-copies.ts'
+import { createRefreshTokens } from './refresh/refresh-token.ts'
+import { createBulkFollowers } from './sessions/bulk-followers.ts'
+import { createBulkRevokeStore } from './sessions/bulk-revoke.store.ts'
+import { createSessionService } from './sessions/sessions.service.ts'
+import { createSessionStore } from './sessions/sessions.store.ts'
+import { createVerifyService } from './sessions/verify.service.ts'
+import type { Clock } from './shared/clock.ts'
+import { createMasterKey } from './shared/crypto.ts'
+import { createCursors } from './shared/cursor.ts'
+import { createSigningKeyService } from './signing-keys/signing-keys.service.ts'
+import { createSigningKeyStore } from './signing-keys/signing-keys.store.ts'
+import { createTenantService } from './tenants/tenants.service.ts'
+import { createTenantStore } from './tenants/tenants.store.ts'
+import { createVerifiedTokens } from './tokens/verified-tokens.cache.ts'
+
+export interface ServiceDeps {
+  database: Database
+  /** 32 bytes. */
+  masterKey: Buffer
+  publicUrl: string
+  geo: GeoLocator
+  clock: Clock
+  log: Pick<FastifyBaseLogger, 'error' | 'warn'>
+}
+
+const VERIFIED_TOKENS_PER_GENERATION = 16_384
+
+export type Services = ReturnType<typeof createServices>
+
+/** Makes every store and service, once: the only place that does. */
+export function createServices(deps: ServiceDeps) {
+  const { database, publicUrl, geo, clock, log } = deps
+  const { pool, freshnessPool, prisma } = database
+  const masterKey = createMasterKey(deps.masterKey)
+  const cursors = createCursors(masterKey)
+  const issuerOf = (tenantId: string): string => `${publicUrl}/t/${tenantId}`
+
+  const freshnessStore = createFreshnessStore(prisma, freshnessPool)
+  const copies = createTenantCopies({ store: freshnessStore, masterKey, clock })
+  const freshness = createFreshness({ store: freshnessStore, copies, clock })
+
+  const apiKeyStore = createApiKeyStore(prisma)
+  const lastUsed = createLastUsed(apiKeyStore.updateLastUsed, clock)
+  const apiKeys = createApiKeyService({
+    store: apiKeyStore,
+    freshness,
+    noteUse: lastUsed.note,
+    cursors,
+    clock,
+  })
+
+  const signingKeyStore = createSigningKeyStore(prisma)
+  const signingKeys = createSigningKeyService({ store: signingKeyStore, masterKey, clock })
+
+  const tenantStore = createTenantStore(prisma)
+  const tenants = createTenantService({ store: tenantStore, apiKeys, signingKeys, cursors, clock })
+
+  const sessionStore = createSessionStore(pool)
+  const bulk = createBulkRevokeStore(pool)
+  const followers = createBulkFollowers({
+    store: bulk,
+    onError: error => log.error({ err: error }, 'a batch of a bulk revoke failed'),
+  })
+  const sessions = createSessionService({
+    store: sessionStore,
+    bulk,
+    followers,
+    devices: createDeviceService({ geo }),
+    refreshTokens: createRefreshTokens(masterKey),
+    cursors,
+    clock,
+    issuerOf,
+  })
+  const verifier = createVerifyService({
+    store: sessionStore,
+    verifiedTokens: createVerifiedTokens(VERIFIED_TOKENS_PER_GENERATION),
+    clock,
+    issuerOf,
+  })
+  const events = createEventService({ store: createEventStore(prisma), cursors })
+
+  return {
+    apiKeys,
+    bulk,
+    events,
+    followers,
+    freshness,
+    lastUsed,
+    masterKey,
+    sessions,
+    signingKeys,
+    tenants,
+    verifier,
+  }
+}
