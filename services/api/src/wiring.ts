@@ -23,6 +23,8 @@ import { createSigningKeyService } from './signing-keys/signing-keys.service.ts'
 import { createSigningKeyStore } from './signing-keys/signing-keys.store.ts'
 import { createTenantService } from './tenants/tenants.service.ts'
 import { createTenantStore } from './tenants/tenants.store.ts'
+import { createSweepStore } from './worker/sweeps.store.ts'
+import { createWorker } from './worker/worker.service.ts'
 import { createVerifiedTokens } from './tokens/verified-tokens.cache.ts'
 
 export interface ServiceDeps {
@@ -89,19 +91,24 @@ export function createServices(deps: ServiceDeps) {
     clock,
     issuerOf,
   })
+  const worker = createWorker({
+    sweeps: createSweepStore(pool),
+    followers,
+    lastUsed,
+    onError: (error, task) => log.error({ err: error, task }, 'a background task failed'),
+  })
   const events = createEventService({ store: createEventStore(prisma), cursors })
 
   return {
     apiKeys,
-    bulk,
     events,
     followers,
     freshness,
-    lastUsed,
     masterKey,
     sessions,
     signingKeys,
     tenants,
     verifier,
+    worker,
   }
 }

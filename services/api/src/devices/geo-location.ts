@@ -5,7 +5,7 @@ import { type MmdbReader, openMmdb } from './mmdb-reader.ts'
 export interface Place {
   /** ISO 3166-1 alpha-2, and XK for Kosovo, which has no code of its own there. */
   country: string | null
-  /** "Mountain View, US"; the name of the country where only that is known. */
+  /** "Mountain View, US"; "US" where only the country is known. */
   location: string | null
 }
 
@@ -29,15 +29,15 @@ export function createGeoLocator(options: GeoLocatorOptions = {}): GeoLocator {
     try {
       return read()
     } catch (error) {
-      if (!hasWarned) options.warn?.('the database of places is missing or damaged', error)
+      const isFirst = !hasWarned
       hasWarned = true
+      if (isFirst) options.warn?.('the database of places is missing or damaged', error)
       return fallback
     }
   }
   const files = attempt(() => options.databaseFiles ?? installedDatabaseFiles(), null)
-  const open = (path: string): MmdbReader | null => attempt(() => openMmdb(path), null)
-  let ipv4 = files && open(files.ipv4)
-  let ipv6 = files && open(files.ipv6)
+  let ipv4 = files && attempt(() => openDatabase(files.ipv4, 4), null)
+  let ipv6 = files && attempt(() => openDatabase(files.ipv6, 6), null)
 
   return {
     locate(ipAddress) {
@@ -64,19 +64,27 @@ function installedDatabaseFiles(): { ipv4: string; ipv6: string } {
   }
 }
 
+function openDatabase(path: string, ipVersion: 4 | 6): MmdbReader {
+  const database = openMmdb(path)
+  if (database.ipVersion === ipVersion) return database
+  database.close()
+  throw new Error(`${path} is not a database of IPv${ipVersion} addresses`)
+}
+
 const COUNTRY = /^[A-Z]{2}$/
 const MAX_CITY_LENGTH = 100
 
 // What comes out of the file is shown to people: a damaged one must not put a control character or
 // a kilobyte there.
 function placeOf(record: unknown): Place {
-  if (typeof record !== 'object' || record === null) return NOWHERE
+  if (!(record instanceof Map)) return NOWHERE
   const country = textIn(record, 'country_code')
   if (country === null || !COUNTRY.test(country)) return NOWHERE
   const city = cityOf(textIn(record, 'city') ?? '')
-  // A name rather than null: in a list of sessions "Germany" helps, and an empty place reads as a
-  // fault. A name rather than the code: `country` has the code already.
-  return { country, location: city === null ? countryName(country) : `${city}, ${country}` }
+  // Where only the country is known, its code rather than null: a list of sessions would show null
+  // as "unknown", which it is not, and every other location ends with the code too. (The name would
+  // read better; the tables behind Intl.DisplayNames cost 5 MB, for ten records in the database.)
+  return { country, location: city === null ? country : `${city}, ${country}` }
 }
 
 /** Without the district that DB-IP puts in brackets: it is more exact than an address can be. */
@@ -87,14 +95,7 @@ function cityOf(text: string): string | null {
   return isPresentable ? city : null
 }
 
-function textIn(record: object, name: string): string | null {
-  const value: unknown = Reflect.get(record, name)
+function textIn(record: Map<unknown, unknown>, name: string): string | null {
+  const value = record.get(name)
   return typeof value === 'string' ? value : null
-}
-
-let countryNames: Intl.DisplayNames | undefined
-
-function countryName(country: string): string | null {
-  countryNames ??= new Intl.DisplayNames('en', { type: 'region', fallback: 'none' })
-  return countryNames.of(country) ?? null
 }

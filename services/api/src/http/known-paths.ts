@@ -25,7 +25,7 @@ export function collectKnownPaths(app: FastifyInstance): KnownPaths {
 function formOf(pattern: string): RegExp {
   const source = pattern
     .split('/')
-    .map(part => (part.startsWith(':') ? '[^/]+' : RegExp.escape(part)))
+    .map(part => (part.startsWith(':') ? '[^/]+' : part.replace(/[^\w-]/g, '\\$&')))
     .join('/')
   return new RegExp(`^${source}$`)
 }

@@ -5,7 +5,7 @@
  *
  * In every statement that uses these, $1 is the tenant and $2 the time.
  */
-const COVERS = `
+export const COVERS = `
   bulk.tenant_id = session.tenant_id AND bulk.kind = 'bulk' AND bulk.applied_at IS NULL
   AND bulk.generation > session.generation
   AND bulk.created_at < session.expires_at

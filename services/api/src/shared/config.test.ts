@@ -79,7 +79,7 @@ describe('refuses', () => {
     ['PUBLIC_URL', 'https://auth.example.com/?a'],
     ['DATABASE_URL', 'mysql://h/db'],
     ['DATABASE_URL', 'nonsense'],
-    ['DATABASE_POOL_SIZE', '0'],
+    ['DATABASE_POOL_SIZE', '1'],
     ['REDIS_URL', 'http://h'],
     ['SESAME_DEMO_TENANT', 'maybe'],
     ['SESAME_MASTER_KEY', 'short'],

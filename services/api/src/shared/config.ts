@@ -31,7 +31,7 @@ export function loadConfig(env: Environment) {
     publicUrl: read('PUBLIC_URL', publicUrl, httpUrl(host, port)),
     /** Null: the embedded Postgres in the data folder. */
     databaseUrl: read('DATABASE_URL', urlOf(['postgresql:', 'postgres:']), null),
-    databasePoolSize: read('DATABASE_POOL_SIZE', wholeNumber(1, 1_000), 10),
+    databasePoolSize: read('DATABASE_POOL_SIZE', wholeNumber(2, 1_000), 10),
     /** Null: this is the only node. */
     redisUrl: read('REDIS_URL', urlOf(['redis:', 'rediss:']), null),
     dataDir: read('SESAME_DATA_DIR', text => resolve(text), resolve('.sesame')),

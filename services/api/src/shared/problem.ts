@@ -17,6 +17,7 @@ export const PROBLEMS = {
   api_key_not_found: { status: 404, title: 'There is no such API key' },
   signing_key_not_found: { status: 404, title: 'There is no such signing key' },
   method_not_allowed: { status: 405, title: 'The route does not take this method' },
+  request_timeout: { status: 408, title: 'The request took too long to arrive' },
   session_not_active: { status: 409, title: 'The session has ended' },
   session_limit_reached: { status: 409, title: 'The user has too many active sessions' },
   api_key_revoked: { status: 409, title: 'The API key is revoked' },

@@ -53,11 +53,9 @@ export function createKeyring(stored: StoredSigningKey[], masterKey: MasterKey):
   const byHeader = new Map(keys.map(key => [key.tokenKey.headerSegment, key]))
   return {
     signer(nowMs) {
-      let newest: (typeof keys)[number] | null = null
-      for (const key of keys)
-        if (signsFromMs(key.stored) <= nowMs)
-          if (newest === null || signsFromMs(key.stored) >= signsFromMs(newest.stored)) newest = key
-      return newest?.tokenKey ?? null
+      let best: (typeof keys)[number] | null = null
+      for (const key of keys) if (isBetterSigner(key.stored, best?.stored, nowMs)) best = key
+      return best?.tokenKey ?? null
     },
     findByHeader(headerSegment, nowMs) {
       const key = byHeader.get(headerSegment)
@@ -75,6 +73,22 @@ export const toPublicJwk = ({ kid, publicKey }: StoredSigningKey): PublicJwk => 
   alg: 'EdDSA',
   use: 'sig',
 })
+
+/**
+ * The latest to have begun. Where none has, as on a node whose clock is behind the one that made the
+ * first key, the earliest to begin: a wrong clock must not keep anybody from signing in.
+ */
+function isBetterSigner(
+  key: StoredSigningKey,
+  than: StoredSigningKey | undefined,
+  nowMs: number,
+): boolean {
+  const beginsMs = signsFromMs(key)
+  if (beginsMs === Infinity) return false
+  if (than === undefined) return true
+  const otherBeginsMs = signsFromMs(than)
+  return otherBeginsMs > nowMs ? beginsMs < otherBeginsMs : beginsMs <= nowMs && beginsMs > otherBeginsMs
+}
 
 const signsFromMs = (key: StoredSigningKey): number => key.signsFrom?.getTime() ?? Infinity
 

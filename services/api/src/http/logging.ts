@@ -1,0 +1,107 @@
+import {
+  type FastifyBaseLogger,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify'
+import { type DestinationStream, pino } from 'pino'
+import { toSafeLine } from './log-line.ts'
+import './problem-handler.ts'
+import './request-context.ts'
+import './route-config.ts'
+
+export interface LoggerOptions {
+  level: string
+  /** Where the lines go; standard output when left out. */
+  destination?: DestinationStream
+}
+
+/** The logger of a process: JSON, one bounded line an event, nothing in it that opens a door. */
+export function createLogger({ level, destination }: LoggerOptions): FastifyBaseLogger {
+  const options = {
+    level,
+    base: undefined,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+    hooks: { streamWrite: toSafeLine },
+    serializers: SERIALIZERS,
+  }
+  return destination === undefined ? pino(options) : pino(options, destination)
+}
+
+/** What Fastify logs by itself: one line for each request, when it is over. */
+export class RequestLog extends LogController {
+  constructor() {
+    super({ requestIdLogLabel: 'request_id' })
+  }
+
+  override incomingRequest(): void {}
+
+  /** The not-found handler answers with a problem; the request's own line says so. */
+  override routeNotFound(): void {}
+
+  override requestCompleted(
+    error: Error | null | undefined,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): void {
+    const { config, url } = request.routeOptions
+    const line = {
+      method: request.method,
+      // The pattern, never the URL: that holds ids, filters and whatever a caller put there.
+      route: url ?? null,
+      status: reply.statusCode,
+      duration_ms: Math.round(reply.elapsedTime * 100) / 100,
+      tenant_id: request.actor?.tenantId,
+      actor: request.actor?.actor,
+      code: request.problem?.code,
+      reason: request.problem?.internal,
+    }
+    if (error) request.log.warn({ ...line, err: error }, 'request cut off')
+    else if (config.quiet === true) request.log.debug(line, 'request completed')
+    else request.log.info(line, 'request completed')
+  }
+}
+
+const MAX_STACK_CHARS = 4_000
+const MAX_CAUSES = 4
+
+/**
+ * An error by its name, code, text and stack. Not by its other fields: those of Postgres hold rows,
+ * those of HTTP clients whole requests.
+ */
+export function describeError(error: unknown, depth = 0): unknown {
+  if (!(error instanceof Error)) return { type: typeof error }
+  const code: unknown = Reflect.get(error, 'code')
+  return {
+    type: error.name,
+    code: typeof code === 'string' ? code : undefined,
+    message: error.message.slice(0, MAX_STACK_CHARS),
+    stack: error.stack?.slice(0, MAX_STACK_CHARS),
+    cause:
+      error.cause === undefined || depth === MAX_CAUSES
+        ? undefined
+        : describeError(error.cause, depth + 1),
+  }
+}
+
+const NOT_LOGGED = '[not logged]'
+const withheld = () => NOT_LOGGED
+
+// Whoever logs a whole request by habit gets what is safe of it.
+const SERIALIZERS = {
+  err: (error: unknown) => describeError(error),
+  error: (error: unknown) => describeError(error),
+  req: (request: unknown) => ({ method: Reflect.get(Object(request), 'method') }),
+  res: (reply: unknown) => ({ status: Reflect.get(Object(reply), 'statusCode') }),
+  authorization: withheld,
+  body: withheld,
+  cookies: withheld,
+  headers: withheld,
+  params: withheld,
+  password: withheld,
+  query: withheld,
+  secret: withheld,
+  token: withheld,
+  url: withheld,
+}

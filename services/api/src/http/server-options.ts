@@ -1,0 +1,54 @@
+import type { FastifyBaseLogger, FastifyServerOptions } from 'fastify'
+import { newId } from '../shared/ids.ts'
+import { createClientErrorHandler } from './client-errors.ts'
+import { RequestLog } from './logging.ts'
+import { createFrameworkErrorHandler } from './problem-handler.ts'
+import { parseQueryString } from './query-string.ts'
+
+export const MAX_BODY_BYTES = 64 * 1024
+// Tenants may bring ids of 128 characters, and one of those may be percent-encoded in three each.
+const MAX_PARAM_LENGTH = 384
+const MAX_HEADER_BYTES = 16 * 1024
+
+export interface ServerOptions {
+  publicUrl: string
+  logger: FastifyBaseLogger
+  trustProxy: false | number | string[]
+}
+
+/** What must be said when the server is made, because no plugin can say it later. */
+export function createServerOptions({ publicUrl, logger, trustProxy }: ServerOptions) {
+  return {
+    loggerInstance: logger,
+    logController: new RequestLog(),
+    trustProxy: toTrustProxy(trustProxy),
+    bodyLimit: MAX_BODY_BYTES,
+    // A caller's own x-request-id is not believed: two requests could then share a name.
+    requestIdHeader: false,
+    genReqId: () => newId('req'),
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH, querystringParser: parseQueryString },
+    // Node's own limits. Longer than what proxies keep idle connections for, so that it is never us
+    // who close one just as a request is being sent.
+    keepAliveTimeout: 75_000,
+    requestTimeout: 15_000,
+    http: {
+      headersTimeout: 10_000,
+      maxHeaderSize: MAX_HEADER_BYTES,
+      connectionsCheckingInterval: 2_000,
+      requireHostHeader: true,
+    },
+    clientErrorHandler: createClientErrorHandler(publicUrl),
+    frameworkErrors: createFrameworkErrorHandler(publicUrl),
+    // While stopping: what arrives on an open connection is still answered, with Connection: close.
+    return503OnClosing: false,
+  } satisfies FastifyServerOptions
+}
+
+/**
+ * Fastify 5.12 believes no hop when it is told a number, since anybody could send that many. Counted
+ * from our end it is safe: the nearest `hops` addresses are those of our own proxies.
+ */
+function toTrustProxy(trustProxy: false | number | string[]) {
+  if (typeof trustProxy !== 'number') return trustProxy
+  return (_address: string, hop: number): boolean => hop < trustProxy
+}

@@ -1,0 +1,40 @@
+import type { Pool } from 'pg'
+import { SERVICE_TENANT_ID } from '../shared/ids.ts'
+
+/** Facts about the whole service that all its nodes share. */
+export interface ServiceSettingsStore {
+  list(): Promise<ReadonlyMap<string, string>>
+  /** Keeps what is already there: of several nodes the first one decides. */
+  insert(name: string, value: string): Promise<void>
+  /** Lets one node at a time do what a first start does; answers with the release. */
+  lockFirstStart(): Promise<() => Promise<void>>
+}
+
+const FIRST_START_LOCK = 7_365_736_314
+
+export function createServiceSettingsStore(pool: Pool): ServiceSettingsStore {
+  return {
+    async list() {
+      const { rows } = await pool.query<{ name: string; value: string }>(
+        'SELECT name, value FROM service_settings WHERE tenant_id = $1',
+        [SERVICE_TENANT_ID],
+      )
+      return new Map(rows.map(({ name, value }) => [name, value]))
+    },
+    async insert(name, value) {
+      await pool.query(
+        'INSERT INTO service_settings (tenant_id, name, value) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING',
+        [SERVICE_TENANT_ID, name, value],
+      )
+    },
+    async lockFirstStart() {
+      // Belongs to the connection: a node that is killed frees it.
+      const client = await pool.connect()
+      await client.query('SELECT pg_advisory_lock($1)', [FIRST_START_LOCK])
+      return async () => {
+        await client.query('SELECT pg_advisory_unlock($1)', [FIRST_START_LOCK])
+        client.release()
+      }
+    },
+  }
+}
