@@ -58,6 +58,7 @@ export function openBlockFile(path: string, blockCount = 256): BlockFile {
     textAt(offset, lengthBytes) {
       if ((offset % BLOCK_BYTES) + lengthBytes <= BLOCK_BYTES && lengthBytes > 0) {
         const start = cachedAt(offset)
+        cachedAt(offset + lengthBytes - 1)
         return cache.toString('utf8', start, start + lengthBytes)
       }
       return Buffer.from(

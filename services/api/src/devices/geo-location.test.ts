@@ -57,7 +57,10 @@ describe('with the installed database', () => {
     fc.assert(
       fc.property(addresses, address => {
         const { country, location } = geo.locate(address)
-        if (country === null) return expect(location).toBeNull()
+        if (country === null) {
+          expect(location).toBeNull()
+          return
+        }
         expect(country).toMatch(/^[A-Z]{2}$/)
         expect(location?.endsWith(country)).toBe(true)
         expect(location?.length).toBeLessThanOrEqual(104)
@@ -102,7 +105,7 @@ describe('with another database', () => {
     expect(place({ country_code: country, city: 'York' })).toEqual(NOWHERE)
   })
 
-  it('places nobody, even a private address that the database claims to know', () => {
+  it('places a private address nowhere, even if the database claims to know it', () => {
     const databaseFiles = {
       ipv4: folder.write('4', tinyMmdb({ data: mapOf({ country_code: text('AU') }) })),
       ipv6: folder.write(

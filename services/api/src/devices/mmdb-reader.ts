@@ -60,7 +60,7 @@ function readTree(file: BlockFile): Tree {
   const sizeBytes = (nodeCount * recordBits) / 4
   const isKnown =
     formatVersion === 2 && [24, 28, 32].includes(recordBits) && [4, 6].includes(ipVersion)
-  if (!isKnown || !(sizeBytes + DATA_SEPARATOR_BYTES <= start)) {
+  if (!isKnown || !(sizeBytes + DATA_SEPARATOR_BYTES <= start - METADATA_MARKER.length)) {
     throw new Error('the metadata of the database is damaged')
   }
   return { ipVersion, nodeCount, recordBits, sizeBytes }

@@ -22,7 +22,8 @@ export function programOf(text: string, browserName: string, os: string | null):
     const name = /^Dalvik\//.test(text) ? 'App' : findProduct(text)
     return { name, browser: null, showsPages, isEngine: false }
   }
-  if (isEmbedded(text, os)) return { name: 'App', browser: null, showsPages, isEngine: true }
+  if (ENGINES.has(browserName) && isEmbedded(text, os))
+    return { name: 'App', browser: null, showsPages, isEngine: true }
   const browser = browserOf(text, browserName, os)
   return { name: browser, browser, showsPages, isEngine: ENGINES.has(browserName) }
 }
@@ -50,7 +51,8 @@ function isSafari(text: string, os: string | null): boolean {
   return APPLE_SYSTEMS.has(os) || (os === 'Windows' && /Version\//.test(text))
 }
 
-const ENGINES = new Set(['Safari', 'Chrome', 'Chromium', 'Android Browser'])
+/** Names that stand for what is under the hood as often as for a browser. */
+const ENGINES = new Set(['Safari', 'Chrome', 'Chromium', 'Android Browser', 'Electron'])
 
 const BOT_NAME = /bot$|crawler$|spider$|slurp$|-user$|^meta-|^facebookexternalhit$/i
 const BOTS = new Set(Object.values(BROWSER_MAP).filter(name => BOT_NAME.test(name)))

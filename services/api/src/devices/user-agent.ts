@@ -51,7 +51,7 @@ function forgetOldest(): void {
 function parse(text: string): UserAgentDescription {
   const library = getParser(text, true)
   const browserName = library.getBrowserName()
-  const bot = findBot(text) ?? (isListedBot(browserName) ? browserName : null)
+  const bot = botOf(text, browserName)
   // What a bot claims to run on is there to be served the right page; it is nobody's device.
   if (bot !== null) return { ...NOTHING, name: bot, type: 'bot' }
   const system = systemOf(text, library.getOSName())
@@ -65,13 +65,20 @@ function parse(text: string): UserAgentDescription {
   return { name: nameOf(program.name, system.label), type, os: system.os, browser: program.browser }
 }
 
+function botOf(text: string, browserName: string): string | null {
+  const listed = isListedBot(browserName) ? browserName : null
+  // The library has names of its own for some, "BingCrawler": better the one that the bot gives.
+  const isOwnName = listed !== null && text.toLowerCase().includes(listed.toLowerCase())
+  return isOwnName ? listed : (findBot(text) ?? listed)
+}
+
 function nameOf(program: string | null, platform: string | null): string | null {
   if (program === null || platform === null || program === platform) return program ?? platform
   return `${program} on ${platform}`
 }
 
 function typeOf(text: string, os: string | null, showsPages: boolean): DeviceType {
-  if (os !== null && /iPad|PlayBook|tablet(?! pc)/i.test(text)) return 'tablet'
+  if (os === 'iPadOS' || /iPad|PlayBook|tablet(?! pc)/i.test(text)) return 'tablet'
   if (os !== null && PHONE_SYSTEMS.has(os)) return 'mobile'
   if (/\bMobi|Opera Mini|Phone/.test(text)) return 'mobile'
   // Browsers leave "Mobile" out on an Android tablet; other programs never had it in.

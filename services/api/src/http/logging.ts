@@ -20,7 +20,7 @@ export interface LoggerOptions {
 export function createLogger({ level, destination }: LoggerOptions): FastifyBaseLogger {
   const options = {
     level,
-    base: undefined,
+    base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
     hooks: { streamWrite: toSafeLine },

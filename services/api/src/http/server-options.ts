@@ -1,4 +1,5 @@
-import type { FastifyBaseLogger, FastifyServerOptions } from 'fastify'
+import type { Server } from 'node:http'
+import type { FastifyBaseLogger, FastifyHttpOptions } from 'fastify'
 import { newId } from '../shared/ids.ts'
 import { createClientErrorHandler } from './client-errors.ts'
 import { RequestLog } from './logging.ts'
@@ -41,7 +42,7 @@ export function createServerOptions({ publicUrl, logger, trustProxy }: ServerOpt
     frameworkErrors: createFrameworkErrorHandler(publicUrl),
     // While stopping: what arrives on an open connection is still answered, with Connection: close.
     return503OnClosing: false,
-  } satisfies FastifyServerOptions
+  } satisfies FastifyHttpOptions<Server>
 }
 
 /**

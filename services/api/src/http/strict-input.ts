@@ -1,3 +1,4 @@
+import type {} from '@fastify/swagger'
 import type { FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { Type } from 'typebox'

@@ -1,0 +1,41 @@
+import Fastify, { type FastifyInstance } from 'fastify'
+import { Writable } from 'node:stream'
+import { createLogger } from './logging.ts'
+import { problemHandler } from './problem-handler.ts'
+import { securityHeadersPlugin } from './security-headers.ts'
+import { createServerOptions } from './server-options.ts'
+import { strictInput } from './strict-input.ts'
+
+export const PUBLIC_URL = 'https://sesame.example'
+
+export interface HttpFixture {
+  app: FastifyInstance
+  /** Every log line so far. */
+  lines: string[]
+}
+
+/** A server with the plugins of this folder and no feature, for its tests. */
+export async function createHttpFixture(
+  addRoutes: (app: FastifyInstance) => void | Promise<void>,
+  level = 'info',
+): Promise<HttpFixture> {
+  const lines: string[] = []
+  const destination = new Writable({
+    decodeStrings: false,
+    write(line, _encoding, done) {
+      lines.push(String(line))
+      done()
+    },
+  })
+  const logger = createLogger({ level, destination })
+  const app: FastifyInstance = Fastify(
+    createServerOptions({ publicUrl: PUBLIC_URL, logger, trustProxy: false }),
+  )
+  app.register(securityHeadersPlugin, { publicUrl: PUBLIC_URL })
+  app.register(problemHandler, { publicUrl: PUBLIC_URL })
+  app.register(strictInput)
+  app.decorateRequest('actor', null)
+  app.register(async scope => addRoutes(scope))
+  await app.ready()
+  return { app, lines }
+}
