@@ -99,7 +99,7 @@ describe('an error of ours', () => {
     await thrown('bug')
     const line = fixture.lines.findLast(text => text.includes('TypeError')) ?? ''
     expect(JSON.parse(line)).toMatchObject({ level: 'error', err: { type: 'TypeError' } })
-    expect(line).toContain('problem-handler.test.ts')
+    expect(line).toContain('problem-handler.test')
   })
 
   test.each([

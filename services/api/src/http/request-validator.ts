@@ -44,7 +44,7 @@ function createAjv(isThorough: boolean): Ajv {
     strictRequired: false,
     allowUnionTypes: true,
     // Words of OpenAPI, for the document only.
-    keywords: ['example', 'deprecated'],
+    keywords: ['example'],
   })
   addFormats.default(ajv)
   return ajv

@@ -148,7 +148,8 @@ function parseObject(text: string): Record<string, unknown> | null {
  */
 function parseClaims(text: string): AccessTokenClaims | null {
   const value = parseObject(text)
-  if (value === null || JSON.stringify(value) !== text) return null
+  if (value === null || Object.hasOwn(value, '__proto__')) return null
+  if (JSON.stringify(value) !== text) return null
   return isClaims(value) ? value : null
 }
 
