@@ -1,4 +1,6 @@
+export { Prisma, type PrismaClient } from '../generated/client.ts'
 export { createDataFolder } from './cluster.ts'
+export { type Database, type DatabaseOptions, openDatabase } from './database.ts'
 export {
   type EmbeddedPostgres,
   type EmbeddedPostgresOptions,
@@ -11,5 +13,3 @@ export {
   MigrationError,
 } from './errors.ts'
 export { describeDrift, type MigrateOptions, migrate } from './migrator.ts'
-export { type Database, type DatabaseOptions, openDatabase } from './database.ts'
-export { Prisma, type PrismaClient } from '../generated/client.ts'

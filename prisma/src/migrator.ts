@@ -125,9 +125,17 @@ async function apply(databaseUrl: string, files: SchemaFiles): Promise<void> {
     await applyMigrations(databaseUrl, files)
   } catch (error) {
     const report = error instanceof Error ? error.message : String(error)
-    const name = /migration_name="([^"]+)"/.exec(report)?.[1] ?? ''
-    throw new MigrationError(`migration ${name} failed: ${postgresComplaint(report)}`)
+    throw new MigrationError(describeFailure(report))
   }
+}
+
+function describeFailure(report: string): string {
+  const name = /migration_name="([^"]+)"/.exec(report)?.[1]
+  if (name !== undefined) return `migration ${name} failed: ${postgresComplaint(report)}`
+  // Prisma's P3005: there are tables, and no record of a migration.
+  if (report.includes('schema is not empty'))
+    return 'the database holds tables that are not of Sesame: give it one that is empty'
+  return `the migrations could not be applied: ${postgresComplaint(report)}`
 }
 
 /** The engine's report is a stack of its own functions; what Postgres said is one line of it. */

@@ -54,6 +54,7 @@ async function start(config: Config, log: Log): Promise<void> {
   opened.add(() => database.close())
   const settings = createServiceSettingsStore(database.pool)
   const secrets = await prepareSecrets({ config, settings })
+  opened.add(() => secrets.release())
   giveWay()
   const { masterKey, operatorKeyHash } = secrets
   const { publicUrl } = config
@@ -103,7 +104,11 @@ async function welcome(config: Config, services: Services, secrets: Secrets): Pr
 /** Requests in flight may finish; after that whoever still holds a connection loses it. */
 async function closeGently(app: FastifyInstance, graceMs: number): Promise<void> {
   const closed = app.close()
-  if (await settlesWithin(closed, graceMs)) return
+  // Node closes the idle connections once; those that become idle later would keep it waiting.
+  const sweep = setInterval(() => app.server.closeIdleConnections(), 50)
+  const isClosed = await settlesWithin(closed, graceMs)
+  clearInterval(sweep)
+  if (isClosed) return
   app.server.closeAllConnections()
   await settlesWithin(closed, 1_000)
 }
@@ -123,6 +128,9 @@ async function stop(starting: Promise<void>, log: Log): Promise<void> {
 
 async function fail(error: unknown, config: Config | null): Promise<void> {
   for (const line of explainStartError(error, config)) process.stderr.write(`${line}\n`)
-  await opened.closeAll(() => {})
+  await settlesWithin(
+    opened.closeAll(() => {}),
+    CLOSE_LIMIT_MS,
+  )
   process.exit(1)
 }

@@ -176,11 +176,13 @@ describe('a start that cannot be', () => {
     expect(lines).toEqual(['cannot listen on 192.0.2.1: set HOST to an address of this machine'])
   })
 
-  test('says that a migration failed', async () => {
+  test('says that the database belongs to somebody else', async () => {
     const DATABASE_URL = await externalDatabase()
     await query(DATABASE_URL, 'CREATE TABLE tenants (stray int)')
     const lines = await failedStart({ DATABASE_URL })
-    expect(lines).toEqual([expect.stringMatching(/^migration \S+ failed: relation "tenants"/)])
+    expect(lines).toEqual([
+      'the database holds tables that are not of Sesame: give it one that is empty',
+    ])
   })
 })
 

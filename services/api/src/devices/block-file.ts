@@ -22,7 +22,7 @@ export function openBlockFile(path: string, blockCount = 256): BlockFile {
   const fd = openSync(path, 'r')
   const sizeBytes = fstatSync(fd).size
   const cache = Buffer.alloc(blockCount * BLOCK_BYTES)
-  // Direct-mapped, a block has one slot it can be in: keeping an LRU costs more than it saves reads.
+  // Direct-mapped, a block has one slot it can be in: an LRU costs more than the reads it saves.
   const blockOfSlot = new Float64Array(blockCount).fill(-1)
 
   /** Where in the cache the byte at `offset` is, once its block has been read. */

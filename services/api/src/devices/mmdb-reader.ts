@@ -95,7 +95,7 @@ function findData(file: BlockFile, tree: Tree, address: Uint8Array): number | nu
 function recordAt(file: BlockFile, tree: Tree, node: number, side: number): number {
   const offset = (node * tree.recordBits) / 4
   if (tree.recordBits === 28) {
-    // The middle byte holds the highest four bits of both: left in its upper half, right in its lower.
+    // The middle byte holds the highest four bits of both: the left one's above the right one's.
     const middle = file.byteAt(offset + 3)
     const high = side === 0 ? middle >> 4 : middle & 0x0f
     return high * 2 ** 24 + file.uintAt(offset + side * 4, 3)

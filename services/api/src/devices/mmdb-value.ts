@@ -76,8 +76,8 @@ const TYPE = {
   boolean: 14,
 }
 
-// No record of a database of places comes near these. A damaged length or a circle of pointers does,
-// and would cost memory and time without end.
+// No record of a database of places comes near these. A damaged length or a circle of pointers
+// does, and would cost memory and time without end.
 const MAX_VALUES = 1024
 const MAX_TEXT_BYTES = 1024
 

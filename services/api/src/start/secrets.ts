@@ -24,6 +24,8 @@ export interface Secrets {
   needsDemoTenant: boolean
   /** Records that all that was made has been shown; from then on no start makes it again. */
   finish(demoTenantId: string | null): Promise<void>
+  /** Lets other nodes go on; after `finish` it does nothing. */
+  release(): Promise<void>
 }
 
 interface SecretsOptions {
@@ -51,6 +53,24 @@ export async function prepareSecrets({ config, settings }: SecretsOptions): Prom
     unlock = await settings.lockFirstStart()
     known = await settings.list()
   }
+  try {
+    return await settle(known, unlock, { config, settings })
+  } catch (error) {
+    await unlock()
+    throw error
+  }
+}
+
+/** Where the master key is kept when the environment gives none. */
+export function masterKeyPath(dataDir: string): string {
+  return join(dataDir, 'master-key')
+}
+
+async function settle(
+  known: Known,
+  unlock: () => Promise<void>,
+  { config, settings }: SecretsOptions,
+): Promise<Secrets> {
   const master = settleMasterKey(known, config)
   await settings.insert(MASTER_KEY_CHECK, checkOf(master.key))
   const operator = settleOperatorKey(known, config)
@@ -65,12 +85,8 @@ export async function prepareSecrets({ config, settings }: SecretsOptions): Prom
       if (demoTenantId !== null) await settings.insert(DEMO_TENANT, demoTenantId)
       await unlock()
     },
+    release: unlock,
   }
-}
-
-/** Where the master key is kept when the environment gives none. */
-export function masterKeyPath(dataDir: string): string {
-  return join(dataDir, 'master-key')
 }
 
 function isAnythingMissing(known: Known, config: SecretsOptions['config']): boolean {

@@ -6,7 +6,7 @@ export interface ServiceSettingsStore {
   list(): Promise<ReadonlyMap<string, string>>
   /** Keeps what is already there: of several nodes the first one decides. */
   insert(name: string, value: string): Promise<void>
-  /** Lets one node at a time do what a first start does; answers with the release. */
+  /** Lets one node at a time do what a first start does; answers with the release, to be called once or more. */
   lockFirstStart(): Promise<() => Promise<void>>
 }
 
@@ -31,9 +31,12 @@ export function createServiceSettingsStore(pool: Pool): ServiceSettingsStore {
       // Belongs to the connection: a node that is killed frees it.
       const client = await pool.connect()
       await client.query('SELECT pg_advisory_lock($1)', [FIRST_START_LOCK])
+      let isHeld = true
       return async () => {
-        await client.query('SELECT pg_advisory_unlock($1)', [FIRST_START_LOCK])
-        client.release()
+        if (!isHeld) return
+        isHeld = false
+        // Not back to the pool: with the connection goes the lock, whatever state they are in.
+        client.release(true)
       }
     },
   }
