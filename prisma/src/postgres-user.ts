@@ -51,7 +51,9 @@ export function planLaunch(user: PostgresUser | null, paths: string[]): Launch {
   const identity = [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups']
   const sets = ['inh-caps', 'ambient-caps', 'bounding-set']
   const capabilities = sets.map(set => `--${set}=-all,+dac_override`)
-  return { user, prefix: [setpriv, ...identity, ...capabilities], spawnOptions }
+  // access(2), by which initdb looks for its other programs, ignores capabilities without this bit.
+  const securebits = '--securebits=+no_setuid_fixup'
+  return { user, prefix: [setpriv, ...identity, ...capabilities, securebits], spawnOptions }
 }
 
 function ownerOf(path: string): PostgresUser | null {

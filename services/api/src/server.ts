@@ -1,10 +1,11 @@
 import { migrate, openDatabase, startEmbeddedPostgres } from '@sesame/db'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import { pino } from 'pino'
 import { buildApp } from './app.ts'
 import { createGeoLocator } from './devices/geo-location.ts'
+import { createLogger } from './http/logging.ts'
 import { systemClock } from './shared/clock.ts'
 import { type Config, httpUrl, loadConfig } from './shared/config.ts'
-import { createLog, type Log } from './shared/log.ts'
 import { explainStartError, say } from './start/console.ts'
 import { masterKeyPath, prepareSecrets, type Secrets } from './start/secrets.ts'
 import { createServiceSettingsStore } from './start/service-settings.store.ts'
@@ -26,8 +27,11 @@ await main()
 async function main(): Promise<void> {
   let config: Config | null = null
   try {
+    // biome-ignore lint/style/noProcessEnv: the one place that hands it on
     config = loadConfig(process.env)
-    const log = createLog(config.logLevel)
+    // On stderr: stdout is for people.
+    const destination = pino.destination({ fd: 2, sync: true })
+    const log = createLogger({ level: config.logLevel, destination })
     const starting = start(config, log)
     stopOnSignal({
       stop: () => stop(starting, log),
@@ -40,7 +44,7 @@ async function main(): Promise<void> {
   }
 }
 
-async function start(config: Config, log: Log): Promise<void> {
+async function start(config: Config, log: FastifyBaseLogger): Promise<void> {
   // What nobody caught is logged, in one line, and the service goes on for everybody else.
   process.on('uncaughtException', error => log.fatal({ err: error }, 'an error that nobody caught'))
   const databaseUrl = config.databaseUrl ?? (await startDatabase(config, log))
@@ -77,7 +81,7 @@ async function start(config: Config, log: Log): Promise<void> {
   say(`Sesame is ready on ${httpUrl(config.host, config.port)}`)
 }
 
-async function startDatabase({ dataDir }: Config, log: Log): Promise<string> {
+async function startDatabase({ dataDir }: Config, log: FastifyBaseLogger): Promise<string> {
   const onLog = (line: string) => log.debug({ component: 'postgres' }, line)
   const postgres = await startEmbeddedPostgres({ dataDir, onLog })
   opened.add(() => postgres.stop())
@@ -117,7 +121,7 @@ function giveWay(): void {
   if (isStopping) throw new Stopped()
 }
 
-async function stop(starting: Promise<void>, log: Log): Promise<void> {
+async function stop(starting: Promise<void>, log: FastifyBaseLogger): Promise<void> {
   isStopping = true
   log.info('stopping')
   // A start under way notices at its next step; what it has opened by then is closed with the rest.

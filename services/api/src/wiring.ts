@@ -23,9 +23,9 @@ import { createSigningKeyService } from './signing-keys/signing-keys.service.ts'
 import { createSigningKeyStore } from './signing-keys/signing-keys.store.ts'
 import { createTenantService } from './tenants/tenants.service.ts'
 import { createTenantStore } from './tenants/tenants.store.ts'
+import { createVerifiedTokens } from './tokens/verified-tokens.cache.ts'
 import { createSweepStore } from './worker/sweeps.store.ts'
 import { createWorker } from './worker/worker.service.ts'
-import { createVerifiedTokens } from './tokens/verified-tokens.cache.ts'
 
 export interface ServiceDeps {
   database: Database

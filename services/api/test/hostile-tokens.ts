@@ -36,7 +36,10 @@ function altered({ token }: HostileTokenSource): HostileToken[] {
   const flips = Array.from({ length: bytes.length * 8 }, (_, bit) => {
     const flipped = Buffer.from(bytes)
     flipped.writeUInt8(flipped.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3)
-    return { name: `signature bit ${bit}`, token: `${header}.${payload}.${flipped.toString('base64url')}` }
+    return {
+      name: `signature bit ${bit}`,
+      token: `${header}.${payload}.${flipped.toString('base64url')}`,
+    }
   })
   const characters = Array.from({ length: token.length }, (_, at) => ({
     name: `character ${at}`,
@@ -70,17 +73,19 @@ function altered({ token }: HostileTokenSource): HostileToken[] {
     ['trailing space', `${token} `],
     ['trailing NUL', `${token}\0`],
     ['Bearer in front', `Bearer ${token}`],
-    ['plain base64', token.replaceAll('-', '+').replaceAll('_', '/') + '+/'],
+    ['plain base64', `${token.replaceAll('-', '+').replaceAll('_', '/')}+/`],
     ['JSON serialisation', JSON.stringify({ protected: header, payload, signature })],
     ['1 MB', `${header}.${payload}.${'A'.repeat(1024 * 1024)}`],
     ['1 MB of dots', '.'.repeat(1024 * 1024)],
     ['100,000 deep', `${encode('['.repeat(100_000))}.${payload}.${signature}`],
     ['unpaired surrogate', `${token}\ud800`],
   ]
-  return [...flips, ...characters, ...others.map(([name, t]) => ({ name, token: t }))].map(each => ({
-    ...each,
-    reasons: FORM,
-  }))
+  return [...flips, ...characters, ...others.map(([name, t]) => ({ name, token: t }))].map(
+    each => ({
+      ...each,
+      reasons: FORM,
+    }),
+  )
 }
 
 function nextCharacter(character: string): string {
@@ -209,7 +214,10 @@ function claims({ token, privateKey }: HostileTokenSource): HostileToken[] {
     mint('iss a prefix', 'issuer_invalid', { ...good, iss: issuer.slice(0, -1) }),
     mint('iss with a suffix', 'issuer_invalid', { ...good, iss: `${issuer}/` }),
     mint('aud wrong', 'audience_invalid', { ...good, aud: 'other' }),
-    mint('aud in another case', 'audience_invalid', { ...good, aud: String(good.aud).toLowerCase() }),
+    mint('aud in another case', 'audience_invalid', {
+      ...good,
+      aud: String(good.aud).toLowerCase(),
+    }),
     mint('aud an array with ours second', 'malformed', { ...good, aud: ['other', good.aud] }),
     mint('a claim twice', 'malformed', text.replace('{', '{"sub":"admin",')),
     mint('a claim twice, last', 'malformed', text.replace(/}$/, ',"sub":"admin"}')),

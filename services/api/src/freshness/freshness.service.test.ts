@@ -9,8 +9,10 @@ import type { TenantChange } from './tenant-copy.ts'
 
 /** A store whose answers the test gives when it wants to. */
 function createManualStore() {
-  const questions: { known: { tenantId: string; seq: number }[]; answer(c: TenantChange[]): void }[] =
-    []
+  const questions: {
+    known: { tenantId: string; seq: number }[]
+    answer(c: TenantChange[]): void
+  }[] = []
   const store: FreshnessStore = {
     findHead: async () => 0,
     findTenant: async tenantId => ({
@@ -22,7 +24,10 @@ function createManualStore() {
     }),
     listChanges: known => {
       const { promise, resolve } = Promise.withResolvers<TenantChange[]>()
-      questions.push({ known: known.map(({ tenantId, seq }) => ({ tenantId, seq })), answer: resolve })
+      questions.push({
+        known: known.map(({ tenantId, seq }) => ({ tenantId, seq })),
+        answer: resolve,
+      })
       return promise
     },
   }

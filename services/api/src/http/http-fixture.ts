@@ -1,5 +1,5 @@
-import Fastify, { type FastifyInstance } from 'fastify'
 import { Writable } from 'node:stream'
+import Fastify, { type FastifyInstance } from 'fastify'
 import { createLogger } from './logging.ts'
 import { problemHandler } from './problem-handler.ts'
 import { securityHeadersPlugin } from './security-headers.ts'

@@ -1,7 +1,7 @@
-import type { FastifyInstance } from 'fastify'
 import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Problem } from '../shared/problem.ts'
@@ -84,16 +84,19 @@ describe('a problem', () => {
 })
 
 describe('an error of ours', () => {
-  test.each(['bug', 'text', 'nothing', 'constraint'])('%s is a 500 that tells nothing', async how => {
-    const before = fixture.lines.length
-    const response = await thrown(how)
-    expect(response.statusCode).toBe(500)
-    expect(response.json()).toMatchObject({ code: 'internal_error' })
-    expect(response.body).not.toMatch(/secret|srv|duplicate|TypeError/)
-    await sleep(5)
-    const errors = fixture.lines.slice(before).filter(line => line.includes('"level":"error"'))
-    expect(errors).toHaveLength(1)
-  })
+  test.each(['bug', 'text', 'nothing', 'constraint'])(
+    '%s is a 500 that tells nothing',
+    async how => {
+      const before = fixture.lines.length
+      const response = await thrown(how)
+      expect(response.statusCode).toBe(500)
+      expect(response.json()).toMatchObject({ code: 'internal_error' })
+      expect(response.body).not.toMatch(/secret|srv|duplicate|TypeError/)
+      await sleep(5)
+      const errors = fixture.lines.slice(before).filter(line => line.includes('"level":"error"'))
+      expect(errors).toHaveLength(1)
+    },
+  )
 
   test('is logged with its stack', async () => {
     await thrown('bug')
@@ -102,20 +105,15 @@ describe('an error of ours', () => {
     expect(line).toContain('problem-handler.test')
   })
 
-  test.each([
-    'refused',
-    'shutdown',
-    'poolTimeout',
-    'readTimeout',
-    'prisma',
-    'adapter',
-    'several',
-  ])('%s of a database that is away is a 503 with Retry-After', async how => {
-    const response = await thrown(how)
-    expect(response.statusCode).toBe(503)
-    expect(response.headers['retry-after']).toBe('1')
-    expect(response.json()).toMatchObject({ code: 'service_unavailable' })
-  })
+  test.each(['refused', 'shutdown', 'poolTimeout', 'readTimeout', 'prisma', 'adapter', 'several'])(
+    '%s of a database that is away is a 503 with Retry-After',
+    async how => {
+      const response = await thrown(how)
+      expect(response.statusCode).toBe(503)
+      expect(response.headers['retry-after']).toBe('1')
+      expect(response.json()).toMatchObject({ code: 'service_unavailable' })
+    },
+  )
 })
 
 describe('a route that is not there', () => {

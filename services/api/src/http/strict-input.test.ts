@@ -1,6 +1,6 @@
-import type { FastifyInstance } from 'fastify'
 import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
+import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { idPattern } from '../shared/ids.ts'
@@ -100,7 +100,7 @@ describe('a body', () => {
   })
 
   test('with thousands of mistakes costs no more than it should', async () => {
-    const many = Object.fromEntries(Array.from({ length: 7_000 }, (_, i) => [`k${i}`, i]))
+    const many = Object.fromEntries(Array.from({ length: 5_000 }, (_, i) => [`k${i}`, i]))
     const started = performance.now()
     const response = await post(JSON.stringify(many))
     expect(response.statusCode).toBe(400)
@@ -161,12 +161,13 @@ describe('a body', () => {
     expect([response.statusCode, response.json().code]).toEqual([415, 'content_type_unsupported'])
   })
 
-  test.each(['application/json', 'application/json; charset=utf-8', 'Application/JSON;charset=UTF-8'])(
-    'as %s is fine',
-    async contentType => {
-      expect((await post('{"name":"x"}', contentType)).statusCode).toBe(200)
-    },
-  )
+  test.each([
+    'application/json',
+    'application/json; charset=utf-8',
+    'Application/JSON;charset=UTF-8',
+  ])('as %s is fine', async contentType => {
+    expect((await post('{"name":"x"}', contentType)).statusCode).toBe(200)
+  })
 
   test('that is compressed is 415', async () => {
     const response = await app.inject({
@@ -197,7 +198,8 @@ describe('a route without a body', () => {
 
   test('refuses everything else', async () => {
     expect((await call('POST', '/rotate', '{"a":1}')).statusCode).toBe(400)
-    expect((await call('POST', '/rotate', '[]')).statusCode).toBe(200)
+    expect((await call('POST', '/rotate', '[]')).statusCode).toBe(400)
+    expect((await call('POST', '/rotate', 'null')).statusCode).toBe(400)
     expect((await call('DELETE', '/things', '{"a":1}')).statusCode).toBe(400)
     expect((await call('GET', '/things', '{}')).statusCode).toBe(400)
     expect((await call('DELETE', '/things', 'x'.repeat(70_000))).statusCode).toBe(413)
@@ -229,11 +231,7 @@ describe('a query', () => {
     ['limit=9999999999999999', 'query.limit', 'must be at most 100'],
     ['dry_run=1', 'query.dry_run', 'must be a boolean'],
     ['dry_run=TRUE', 'query.dry_run', 'must be a boolean'],
-    [
-      'uesr_id=a',
-      'query.uesr_id',
-      'is not a known parameter; there are limit, dry_run, user_id',
-    ],
+    ['uesr_id=a', 'query.uesr_id', 'is not a known parameter; there are limit, dry_run, user_id'],
     [
       '__proto__=a',
       'query.__proto__',

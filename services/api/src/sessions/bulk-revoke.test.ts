@@ -83,9 +83,9 @@ describe('a bulk revoke', () => {
     for (let n = 0; n < 8; n++) counts.push(await node.services.sessions.revokeAll(by, {}))
     isOver = true
     await creating
-    const ended = (await Promise.all(tokens.map(token => otherNode.verify(tenantId, token)))).filter(
-      verdict => !verdict.valid,
-    ).length
+    const ended = (
+      await Promise.all(tokens.map(token => otherNode.verify(tenantId, token)))
+    ).filter(verdict => !verdict.valid).length
     expect(counts.reduce((sum, count) => sum + count)).toBe(20 + ended)
     await node.services.followers.settled()
     const { rows } = await node.database.pool.query(
@@ -116,7 +116,11 @@ describe('a bulk revoke', () => {
     const listed = async (status: 'active' | 'revoked') =>
       (await sessions.list(tenantId, { status, limit: 100 })).data.length
     const early = await read()
-    expect(early).toMatchObject({ status: 'revoked', revoke_reason: 'breach', revoked_by: by.actor })
+    expect(early).toMatchObject({
+      status: 'revoked',
+      revoke_reason: 'breach',
+      revoked_by: by.actor,
+    })
     expect([await listed('active'), await listed('revoked')]).toEqual([0, 30])
     await followers.settled()
     expect(await read()).toEqual(early)
@@ -136,7 +140,9 @@ describe('a bulk revoke', () => {
       valid: true,
       org_id: 'o2',
     })
-    expect(await otherNode.verify(tenantId, into?.access_token ?? '')).toMatchObject({ valid: false })
+    expect(await otherNode.verify(tenantId, into?.access_token ?? '')).toMatchObject({
+      valid: false,
+    })
   })
 
   it('is finished by the worker when the node that began it has died', async () => {

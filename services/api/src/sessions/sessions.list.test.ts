@@ -75,7 +75,9 @@ describe.each(FILTERS)('a page filtered by %o', filter => {
     async status => {
       for (const beforeId of [null, DEEP]) {
         const plan = await explain({ ...filter, status }, beforeId)
-        expect(plan['Actual Rows']).toBe(beforeId === null || status === 'all' ? 21 : plan['Actual Rows'])
+        expect(plan['Actual Rows']).toBe(
+          beforeId === null || status === 'all' ? 21 : plan['Actual Rows'],
+        )
         expect(flatten(plan).map(step => step['Node Type'])).not.toContain('Seq Scan')
         for (const scan of scansOf(plan)) {
           expect(scan['Actual Rows']).toBeLessThanOrEqual(21)

@@ -87,7 +87,9 @@ function isBetterSigner(
   if (beginsMs === Infinity) return false
   if (than === undefined) return true
   const otherBeginsMs = signsFromMs(than)
-  return otherBeginsMs > nowMs ? beginsMs < otherBeginsMs : beginsMs <= nowMs && beginsMs > otherBeginsMs
+  return otherBeginsMs > nowMs
+    ? beginsMs < otherBeginsMs
+    : beginsMs <= nowMs && beginsMs > otherBeginsMs
 }
 
 const signsFromMs = (key: StoredSigningKey): number => key.signsFrom?.getTime() ?? Infinity

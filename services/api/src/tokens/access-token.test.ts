@@ -4,8 +4,18 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { createHostileTokens } from '../../test/hostile-tokens.ts'
 import { createMasterKey } from '../shared/crypto.ts'
 import { createKeyPair } from '../signing-keys/key-pair.ts'
-import { createKeyring, type Keyring, SIGNING_KEY_PURPOSE, sealingContext } from '../signing-keys/keyring.ts'
-import { type AccessTokenClaims, authenticateToken, checkTimes, signAccessToken } from './access-token.ts'
+import {
+  createKeyring,
+  type Keyring,
+  SIGNING_KEY_PURPOSE,
+  sealingContext,
+} from '../signing-keys/keyring.ts'
+import {
+  type AccessTokenClaims,
+  authenticateToken,
+  checkTimes,
+  signAccessToken,
+} from './access-token.ts'
 
 const TENANT = 'tnt_01K3Z8Q5V7M2N4P6R8S0T1W3X5'
 const ISSUER = `http://sesame.test/t/${TENANT}`
@@ -40,7 +50,13 @@ let token: string
 beforeAll(async () => {
   const pair = await createKeyPair(TENANT, masterKey)
   const now = new Date(nowMs)
-  const dates = { createdAt: now, usableFrom: now, signsFrom: now, publishedUntil: null, revokedAt: null }
+  const dates = {
+    createdAt: now,
+    usableFrom: now,
+    signsFrom: now,
+    publishedUntil: null,
+    revokedAt: null,
+  }
   keyring = createKeyring([{ ...pair, ...dates }], masterKey)
   kid = pair.kid
   const context = sealingContext(TENANT, kid)
@@ -92,7 +108,13 @@ describe('an access token', () => {
   it('of another tenant is refused though well made', async () => {
     const other = await createKeyPair('tnt_01K3Z8Q5V7M2N4P6R8S0T1W3X6', masterKey)
     const now = new Date(nowMs)
-    const dates = { createdAt: now, usableFrom: now, signsFrom: now, publishedUntil: null, revokedAt: null }
+    const dates = {
+      createdAt: now,
+      usableFrom: now,
+      signsFrom: now,
+      publishedUntil: null,
+      revokedAt: null,
+    }
     const foreign = createKeyring([{ ...other, ...dates }], masterKey)
     expect(verdictOf(signAccessToken(foreign, claims, nowMs) ?? '')).toBe('signature_invalid')
   })
