@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -99,6 +100,17 @@ describe('a first start', () => {
     await start()
     const stillUnfinished = readdirSync(dataDir).filter(name => unfinished.includes(name))
     expect(stillUnfinished).toEqual([])
+  })
+
+  test('works where others may enter the parent folders, and where they may not', async () => {
+    const parent = join(dataDir, '..')
+    for (const mode of [0o755, 0o700]) {
+      chmodSync(parent, mode)
+      const server = await start()
+      expect(await query(server.url, 'SELECT 1 AS n')).toEqual([{ n: 1 }])
+      await server.stop()
+      rmSync(dataDir, { recursive: true })
+    }
   })
 
   test('leaves a folder alone that holds something else', async () => {
