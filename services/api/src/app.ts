@@ -1,11 +1,15 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import type { Redis } from 'ioredis'
 import { apiKeyRoutes } from './api-keys/api-keys.routes.ts'
 import { eventRoutes } from './events/events.routes.ts'
+import { createAddressLimiter } from './http/address-limit.ts'
 import { authentication } from './http/authentication.ts'
 import { errorPages } from './http/error-pages.ts'
+import { idempotency } from './http/idempotency.ts'
 import { problemHandler } from './http/problem-handler.ts'
-import type { RateLimits } from './http/rate-limit-hook.ts'
+import { createRateLimiter } from './http/rate-limit.ts'
+import { createRateLimits } from './http/rate-limit-hook.ts'
 import { securityHeadersPlugin } from './http/security-headers.ts'
 import { createServerOptions } from './http/server-options.ts'
 import { strictInput } from './http/strict-input.ts'
@@ -23,20 +27,21 @@ export interface AppDeps {
   log: FastifyBaseLogger
   /** SHA-256 of the operator key. */
   operatorKeyHash: Buffer
+  /** Null, or left out: this is the only node. */
+  redis?: Redis | null
   clock?: Clock
 }
 
 /** The map of the service: what every request passes, in order, and where it can go. */
 export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
-  const { config, services, log, operatorKeyHash, clock = systemClock } = deps
+  const { config, services, log, operatorKeyHash, redis = null, clock = systemClock } = deps
   const { publicUrl, trustProxy } = config
-  const { apiKeys, events, freshness, sessions, signingKeys, tenants, verifier } = services
-  const rateLimits: RateLimits = {
-    take: () => ({ allowed: true }),
-    apply: () => {},
-    refuseIfExhausted: () => {},
-    noteFailure: () => {},
-  }
+  const { apiKeys, events, freshness, idempotentRuns, sessions, signingKeys, tenants, verifier } =
+    services
+  const rateLimits = createRateLimits({
+    limiter: createRateLimiter({ redis, clock, log }),
+    addresses: createAddressLimiter({ clock }),
+  })
   const app = Fastify(
     createServerOptions({ publicUrl, logger: log, trustProxy }),
   ).withTypeProvider<TypeBoxTypeProvider>()
@@ -45,6 +50,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(problemHandler, { publicUrl })
   await app.register(strictInput)
   await app.register(authentication, { apiKeys, freshness, operatorKeyHash, rateLimits })
+  await app.register(idempotency, { runs: idempotentRuns })
 
   await app.register(errorPages)
   await app.register(discoveryRoutes, { freshness, clock, publicUrl })

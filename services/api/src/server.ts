@@ -7,6 +7,7 @@ import { createLogger } from './http/logging.ts'
 import { systemClock } from './shared/clock.ts'
 import { type Config, httpUrl, loadConfig } from './shared/config.ts'
 import { explainStartError, say } from './start/console.ts'
+import { connectRedis } from './start/redis.ts'
 import { masterKeyPath, prepareSecrets, type Secrets } from './start/secrets.ts'
 import { createServiceSettingsStore } from './start/service-settings.store.ts'
 import { createOpened, settlesWithin, stopOnSignal } from './start/shutdown.ts'
@@ -62,6 +63,8 @@ async function start(config: Config, log: FastifyBaseLogger): Promise<void> {
   giveWay()
   const { masterKey, operatorKeyHash } = secrets
   const { publicUrl } = config
+  const redis = config.redisUrl === null ? null : connectRedis(config.redisUrl, log)
+  opened.add(async () => redis?.disconnect())
   const geo = createGeoLocator({ warn: (message, err) => log.warn({ err }, message) })
   const services = createServices({
     database,
@@ -73,7 +76,7 @@ async function start(config: Config, log: FastifyBaseLogger): Promise<void> {
   })
   services.worker.start()
   opened.add(() => services.worker.stop())
-  const app = await buildApp({ config, services, log, operatorKeyHash })
+  const app = await buildApp({ config, services, log, operatorKeyHash, redis })
   opened.add(() => closeGently(app, config.shutdownGraceMs))
   giveWay()
   await app.listen({ host: config.host, port: config.port })

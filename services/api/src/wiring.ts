@@ -10,6 +10,8 @@ import { createEventStore } from './events/events.store.ts'
 import { createFreshness } from './freshness/freshness.service.ts'
 import { createFreshnessStore } from './freshness/freshness.store.ts'
 import { createTenantCopies } from './freshness/tenant-copies.ts'
+import { createIdempotencyStore } from './http/idempotency.store.ts'
+import { createIdempotentRuns } from './http/idempotent-runs.ts'
 import { createRefreshTokens } from './refresh/refresh-token.ts'
 import { createBulkFollowers } from './sessions/bulk-followers.ts'
 import { createBulkRevokeStore } from './sessions/bulk-revoke.store.ts'
@@ -91,6 +93,10 @@ export function createServices(deps: ServiceDeps) {
     clock,
     issuerOf,
   })
+  const idempotentRuns = createIdempotentRuns({
+    store: createIdempotencyStore(pool, masterKey),
+    clock,
+  })
   const worker = createWorker({
     sweeps: createSweepStore(pool),
     followers,
@@ -104,7 +110,7 @@ export function createServices(deps: ServiceDeps) {
     events,
     followers,
     freshness,
-    masterKey,
+    idempotentRuns,
     sessions,
     signingKeys,
     tenants,

@@ -1,3 +1,4 @@
+import type { Freshness } from '../freshness/freshness.service.ts'
 import type { KnownApiKey, TenantCopy } from '../freshness/tenant-copy.ts'
 import type { Clock } from '../shared/clock.ts'
 import { sha256 } from '../shared/crypto.ts'
@@ -36,14 +37,19 @@ export interface ApiKeyService {
   /**
    * The tenant and the key that a secret opens.
    *
+   * @param beforeLookUp called before Postgres is asked about a secret that this node has not seen
+   *   to be good: it may throw, to keep those who guess from making work.
    * @throws Problem api_key_invalid, the same for every reason: unknown, malformed, expired, revoked.
    */
-  authenticate(secret: string): Promise<{ copy: TenantCopy; apiKey: KnownApiKey }>
+  authenticate(
+    secret: string,
+    beforeLookUp?: () => void,
+  ): Promise<{ copy: TenantCopy; apiKey: KnownApiKey }>
 }
 
 export interface ApiKeyDeps {
   store: ApiKeyStore
-  freshness: { current(tenantId: string): Promise<TenantCopy | null> }
+  freshness: Pick<Freshness, 'current' | 'peek'>
   /** Told of each use, for last_used_at. */
   noteUse(tenantId: string, apiKeyId: string): void
   cursors: Cursors
@@ -120,9 +126,12 @@ export function createApiKeyService(deps: ApiKeyDeps): ApiKeyService {
       await store.revoke(tenantId, id, new Date(clock.nowMs()), event)
     },
 
-    async authenticate(secret) {
+    async authenticate(secret, beforeLookUp) {
       const secretHash = sha256(secret)
       const tenantId = tenantOfSecret(secret)
+      const isKnown =
+        tenantId !== null && freshness.peek(tenantId)?.apiKeys.has(secretHash.toString('hex'))
+      if (isKnown !== true) beforeLookUp?.()
       const copy = tenantId === null ? null : await freshness.current(tenantId)
       let apiKey = copy?.apiKeys.get(secretHash.toString('hex'))
       if (apiKey === undefined || hasExpired(apiKey, clock.nowMs()))

@@ -18,6 +18,8 @@ export interface Freshness {
    * @throws Problem service_unavailable when Postgres does not answer in time: never a guess.
    */
   current(tenantId: string): Promise<TenantCopy | null>
+  /** The copy as it happens to be, perhaps out of date: good for a hint, never for a decision. */
+  peek(tenantId: string): TenantCopy | null
   /** How many questions were sent, and how many requests they answered. */
   readonly counts: { questions: number; requests: number }
 }
@@ -131,7 +133,7 @@ export function createFreshness({ store, copies, clock }: FreshnessDeps): Freshn
     return join(tenantId)
   }
 
-  return { current, counts }
+  return { current, peek: copies.peek, counts }
 }
 
 const NO_CHANGES = new Map<string, TenantChange[]>()

@@ -62,9 +62,10 @@ async function authenticateApiKey(
   secret: string,
   { apiKeys, rateLimits }: AuthenticationOptions,
 ): Promise<Actor> {
-  rateLimits.refuseIfExhausted(request.ip)
   try {
-    const { copy, apiKey } = await apiKeys.authenticate(secret)
+    const { copy, apiKey } = await apiKeys.authenticate(secret, () =>
+      rateLimits.refuseIfExhausted(request.ip),
+    )
     const { tenantId } = copy
     const asked = request.headers['x-tenant-id']
     if (asked !== undefined && asked !== tenantId) throw new Problem('tenant_mismatch')
@@ -86,7 +87,6 @@ async function authenticateOperator(
   isOperatorRoute: boolean,
   { freshness, operatorKeyHash, rateLimits }: AuthenticationOptions,
 ): Promise<Actor | null> {
-  rateLimits.refuseIfExhausted(request.ip)
   if (!equalInConstantTime(sha256(credential), operatorKeyHash)) {
     rateLimits.noteFailure(request.ip)
     throw unauthenticated()
