@@ -13,6 +13,7 @@ import { createRateLimits } from './http/rate-limit-hook.ts'
 import { securityHeadersPlugin } from './http/security-headers.ts'
 import { createServerOptions } from './http/server-options.ts'
 import { strictInput } from './http/strict-input.ts'
+import { refreshRoutes } from './refresh/refresh.routes.ts'
 import { sessionRoutes } from './sessions/sessions.routes.ts'
 import { type Clock, systemClock } from './shared/clock.ts'
 import type { Config } from './shared/config.ts'
@@ -36,8 +37,17 @@ export interface AppDeps {
 export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const { config, services, log, operatorKeyHash, redis = null, clock = systemClock } = deps
   const { publicUrl, trustProxy } = config
-  const { apiKeys, events, freshness, idempotentRuns, sessions, signingKeys, tenants, verifier } =
-    services
+  const {
+    apiKeys,
+    events,
+    freshness,
+    idempotentRuns,
+    refresh,
+    sessions,
+    signingKeys,
+    tenants,
+    verifier,
+  } = services
   const rateLimits = createRateLimits({
     limiter: createRateLimiter({ redis, clock, log }),
     addresses: createAddressLimiter({ clock }),
@@ -57,6 +67,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(
     async v1 => {
       await v1.register(sessionRoutes, { sessions, verifier, noteVerdict: () => {} })
+      await v1.register(refreshRoutes, { refresh })
       await v1.register(eventRoutes, { events })
       await v1.register(apiKeyRoutes, { apiKeys })
       await v1.register(signingKeyRoutes, { signingKeys })

@@ -12,9 +12,12 @@ import { createFreshnessStore } from './freshness/freshness.store.ts'
 import { createTenantCopies } from './freshness/tenant-copies.ts'
 import { createIdempotencyStore } from './http/idempotency.store.ts'
 import { createIdempotentRuns } from './http/idempotent-runs.ts'
+import { createRefreshService } from './refresh/refresh.service.ts'
+import { createRefreshStore } from './refresh/refresh.store.ts'
 import { createRefreshTokens } from './refresh/refresh-token.ts'
 import { createBulkFollowers } from './sessions/bulk-followers.ts'
 import { createBulkRevokeStore } from './sessions/bulk-revoke.store.ts'
+import { createIssueTokens } from './sessions/issue-tokens.ts'
 import { createSessionService } from './sessions/sessions.service.ts'
 import { createSessionStore } from './sessions/sessions.store.ts'
 import { createVerifyService } from './sessions/verify.service.ts'
@@ -71,6 +74,8 @@ export function createServices(deps: ServiceDeps) {
   const tenantStore = createTenantStore(prisma)
   const tenants = createTenantService({ store: tenantStore, apiKeys, signingKeys, cursors, clock })
 
+  const refreshTokens = createRefreshTokens(masterKey)
+  const issueTokens = createIssueTokens({ refreshTokens, issuerOf })
   const sessionStore = createSessionStore(pool)
   const bulk = createBulkRevokeStore(pool)
   const followers = createBulkFollowers({
@@ -82,10 +87,17 @@ export function createServices(deps: ServiceDeps) {
     bulk,
     followers,
     devices: createDeviceService({ geo }),
-    refreshTokens: createRefreshTokens(masterKey),
+    refreshTokens,
+    issueTokens,
     cursors,
     clock,
-    issuerOf,
+  })
+  const refresh = createRefreshService({
+    store: createRefreshStore(pool),
+    refreshTokens,
+    issueTokens,
+    freshness,
+    clock,
   })
   const verifier = createVerifyService({
     store: sessionStore,
@@ -111,6 +123,7 @@ export function createServices(deps: ServiceDeps) {
     followers,
     freshness,
     idempotentRuns,
+    refresh,
     sessions,
     signingKeys,
     tenants,

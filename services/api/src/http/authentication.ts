@@ -29,8 +29,13 @@ export const authentication = fastifyPlugin<AuthenticationOptions>(async (app, o
   app.decorateRequest('actor', null)
   app.addHook('onRequest', async (request, reply) => {
     if (request.is404) return
-    const { public: isPublic, operator: isOperatorRoute, scope } = request.routeOptions.config
-    if (isPublic === true) return
+    const { config } = request.routeOptions
+    const { operator: isOperatorRoute, scope } = config
+    if (config.public === true) return
+    if (config.keyOptional === true && request.headers.authorization === undefined) {
+      rateLimits.refuseIfExhausted(request.ip)
+      return
+    }
     const credential = bearerOf(request)
     if (credential.startsWith('ok_')) {
       request.actor = await authenticateOperator(

@@ -20,7 +20,7 @@ export function toProblem(error: unknown): Problem {
 const OF_FASTIFY: Readonly<Record<string, { code: ProblemCode; detail: string }>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: {
     code: 'body_too_large',
-    detail: 'A body may have 64 KB at most.',
+    detail: 'A body may have 64 KB, where the reference does not say otherwise.',
   },
   FST_ERR_CTP_INVALID_MEDIA_TYPE: {
     code: 'content_type_unsupported',

@@ -32,10 +32,7 @@ export const errorPages: FastifyPluginAsyncTypebox = async app => {
     async (request, reply) => {
       const page = pages.get(request.params.code)
       if (page === undefined) throw new Problem('route_not_found')
-      return reply
-        .header('content-type', 'text/plain; charset=utf-8')
-        .header('cache-control', 'public, max-age=300')
-        .send(page)
+      return reply.header('content-type', 'text/plain; charset=utf-8').send(page)
     },
   )
 }

@@ -31,11 +31,11 @@ export async function createHttpFixture(
   const app: FastifyInstance = Fastify(
     createServerOptions({ publicUrl: PUBLIC_URL, logger, trustProxy: false }),
   )
-  app.register(securityHeadersPlugin, { publicUrl: PUBLIC_URL })
-  app.register(problemHandler, { publicUrl: PUBLIC_URL })
-  app.register(strictInput)
+  await app.register(securityHeadersPlugin, { publicUrl: PUBLIC_URL })
+  await app.register(problemHandler, { publicUrl: PUBLIC_URL })
+  await app.register(strictInput)
   app.decorateRequest('actor', null)
-  app.register(async scope => addRoutes(scope))
+  await addRoutes(app)
   await app.ready()
   return { app, lines }
 }

@@ -71,11 +71,11 @@ function sendProblem(
 
 /** The stack of a 500 is written here, once; what a caller did wrong is in the request's own line. */
 function logProblem(problem: Problem, request: FastifyRequest): void {
-  if (problem.status === 503) request.log.warn({ err: causeOf(problem) }, 'not available')
-  else if (problem.status >= 500) request.log.error({ err: causeOf(problem) }, 'request failed')
+  const { status, cause } = problem
+  if (status === 503 && cause !== undefined) request.log.warn({ err: cause }, 'not available')
+  else if (status >= 500 && status !== 503)
+    request.log.error({ err: cause ?? problem }, 'request failed')
 }
-
-const causeOf = (problem: Problem): unknown => problem.cause ?? problem
 
 // Neither repeats the URL: it may hold a secret, and it is the caller's text, not ours.
 const routeNotFound = () =>

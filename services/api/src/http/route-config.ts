@@ -9,11 +9,15 @@ export interface RouteConfig {
   operator?: boolean
   /** Nobody needs to prove who they are. */
   public?: boolean
+  /** Whether who brings no credential at all may pass; the service decides what they may do. */
+  keyOptional?: boolean
   /**
    * Whether a POST is replayed for a repeated `Idempotency-Key`; default true. False where an old
    * answer would be a wrong one: a replayed "valid" would outlive a revocation.
    */
   idempotent?: boolean
+  /** On a public route: `X-Tenant-ID` names the tenant. Elsewhere the header is always taken. */
+  namesTenant?: boolean
   /** Asked so often that its requests are logged at debug only. */
   quiet?: boolean
 }

@@ -52,6 +52,12 @@ const Metadata = Type.Record(
 const text = (maxLength: number) => Type.String({ minLength: 1, maxLength })
 const DeviceType = Type.Enum([...DEVICE_TYPES])
 
+/** The form is checked by the service, which knows every spelling. */
+export const IpAddress = Nullable(
+  Type.String({ minLength: 2, maxLength: 45 }),
+  "The user's IPv4 or IPv6 address.",
+)
+
 const Device = Type.Object(
   {
     id: Nullable(DeviceId),
@@ -109,9 +115,7 @@ export const CreateSession = Type.Object(
     user_agent: Type.Optional(
       Nullable(Type.String({ maxLength: 8192 }), "The user's, not that of the tenant's backend."),
     ),
-    ip_address: Type.Optional(
-      Nullable(Type.String({ minLength: 2, maxLength: 45 }), "The user's IPv4 or IPv6 address."),
-    ),
+    ip_address: Type.Optional(IpAddress),
     device: Type.Optional(
       Nullable(
         Type.Object(

@@ -1,27 +1,24 @@
 import type { DeviceService } from '../devices/devices.service.ts'
-import { normaliseIpAddress } from '../devices/ip-address.ts'
 import type { Actor } from '../http/request-context.ts'
 import type { RefreshTokens } from '../refresh/refresh-token.ts'
 import type { Clock } from '../shared/clock.ts'
 import { type Cursors, toPage } from '../shared/cursor.ts'
-import { newId } from '../shared/ids.ts'
 import { Problem } from '../shared/problem.ts'
 import { DEFAULT_PAGE_LIMIT, type PageOf } from '../shared/schema.ts'
-import { lifetimesOf } from '../tenants/tenants.schema.ts'
-import { type AccessTokenClaims, signAccessToken } from '../tokens/access-token.ts'
 import type { BulkFollowers } from './bulk-followers.ts'
 import type { BulkRevokeStore } from './bulk-revoke.store.ts'
-import { isMfa } from './mfa.ts'
-import {
-  type CreateSession,
-  type ListSessionsQuery,
-  MAX_METADATA_BYTES,
-  type RevokeSessionsQuery,
-  type Session,
-  type SessionTokens,
-  type UpdateSession,
+import type { IssueTokens } from './issue-tokens.ts'
+import { newSession, refuseLargeMetadata } from './new-session.ts'
+import { toSession } from './session-view.ts'
+import type {
+  CreateSession,
+  ListSessionsQuery,
+  RevokeSessionsQuery,
+  Session,
+  SessionTokens,
+  UpdateSession,
 } from './sessions.schema.ts'
-import type { NewSession, SessionStore, StoredSession } from './sessions.store.ts'
+import type { SessionStore } from './sessions.store.ts'
 
 export interface SessionService {
   /** @throws Problem request_invalid for an address that is none, or metadata over 4 KB. */
@@ -41,14 +38,14 @@ export interface SessionDeps {
   bulk: BulkRevokeStore
   followers: Pick<BulkFollowers, 'follow'>
   devices: DeviceService
-  refreshTokens: RefreshTokens
+  refreshTokens: Pick<RefreshTokens, 'createFamily'>
+  issueTokens: IssueTokens
   cursors: Cursors
   clock: Clock
-  issuerOf(tenantId: string): string
 }
 
 export function createSessionService(deps: SessionDeps): SessionService {
-  const { store, bulk, followers, devices, refreshTokens, cursors, clock, issuerOf } = deps
+  const { store, bulk, followers, devices, refreshTokens, issueTokens, cursors, clock } = deps
 
   const get = async (tenantId: string, id: string): Promise<Session> => {
     const row = await store.find(tenantId, id, new Date(clock.nowMs()))
@@ -60,40 +57,18 @@ export function createSessionService(deps: SessionDeps): SessionService {
     get,
 
     async create({ actor, tenantId, tenant }, body) {
-      const nowMs = clock.nowMs()
       const { familySecret, familyHash } = refreshTokens.createFamily()
-      const session = newSession(
-        body,
-        tenantId,
-        nowMs,
-        devices,
-        lifetimesFor(tenant.settings, body),
-      )
-      const generation = await store.insert(
-        tenantId,
-        { ...session, refreshFamilyHash: familyHash },
-        actor,
-      )
-      const claims = claimsOf(session, {
-        issuer: issuerOf(tenantId),
-        audience: tenant.settings.audience ?? tenantId,
-        nowMs,
+      const facts = newSession(body, tenant, clock.nowMs(), devices)
+      const session = { ...facts, refreshFamilyHash: familyHash }
+      const generation = await store.insert(tenantId, session, actor)
+      return issueTokens(tenant, {
+        session: { ...session, ...NOT_REVOKED, status: 'active' },
         generation,
+        issuedAt: session.createdAt,
+        expiresAt: session.tokenExpiresAt,
+        refreshGeneration: 0,
+        familySecret,
       })
-      const accessToken = signAccessToken(tenant.keyring, claims, nowMs)
-      if (accessToken === null) throw new Error('the tenant has no key that signs')
-      return {
-        session: toSession({ ...session, ...NOT_REVOKED, status: 'active' }),
-        access_token: accessToken,
-        token_type: 'Bearer',
-        expires_in: claims.exp - claims.iat,
-        refresh_token: refreshTokens.seal({
-          tenantId,
-          sessionId: session.id,
-          generation: 0,
-          familySecret,
-        }),
-      }
     },
 
     async list(tenantId, query) {
@@ -154,141 +129,3 @@ export function createSessionService(deps: SessionDeps): SessionService {
 }
 
 const NOT_REVOKED = { revokedAt: null, revokedBy: null, revokeReason: null }
-
-interface Lifetimes {
-  accessTokenTtlSeconds: number
-  sessionTtlSeconds: number
-}
-
-const lifetimesFor = (
-  settings: Parameters<typeof lifetimesOf>[0],
-  { app_id = null, expires_in }: CreateSession,
-): Lifetimes => {
-  const { accessTokenTtlSeconds, sessionTtlSeconds } = lifetimesOf(settings, app_id)
-  return { accessTokenTtlSeconds, sessionTtlSeconds: expires_in ?? sessionTtlSeconds }
-}
-
-type SessionFacts = Omit<NewSession, 'refreshFamilyHash'>
-
-function newSession(
-  body: CreateSession,
-  tenantId: string,
-  nowMs: number,
-  devices: DeviceService,
-  { accessTokenTtlSeconds, sessionTtlSeconds }: Lifetimes,
-): SessionFacts {
-  const { org_id = null, app_id = null, role = null, amr = [], metadata = {} } = body
-  refuseLargeMetadata(metadata)
-  const userAgent = body.user_agent ?? null
-  const ipAddress = normalisedAddress(body.ip_address ?? null)
-  const { device, deviceType, country, location } = devices.describe({
-    userAgent,
-    ipAddress,
-    device: body.device ?? null,
-  })
-  const now = new Date(nowMs)
-  const expiresAtMs = nowMs + sessionTtlSeconds * 1000
-  return {
-    tenantId,
-    id: newId('ses'),
-    userId: body.user_id,
-    orgId: org_id,
-    appId: app_id,
-    role,
-    amr,
-    authTime: now,
-    userAgent,
-    ipAddress,
-    country,
-    location,
-    deviceId: device.id,
-    deviceName: device.name,
-    deviceType,
-    os: device.os,
-    browser: device.browser,
-    metadata,
-    createdAt: now,
-    lastActiveAt: now,
-    expiresAt: new Date(expiresAtMs),
-    // A token never outlives its session.
-    tokenExpiresAt: new Date(Math.min(nowMs + accessTokenTtlSeconds * 1000, expiresAtMs)),
-  }
-}
-
-function normalisedAddress(given: string | null): string | null {
-  if (given === null) return null
-  const address = normaliseIpAddress(given)
-  if (address === null)
-    throw new Problem('request_invalid', {
-      errors: [{ field: 'ip_address', message: 'must be an IPv4 or IPv6 address' }],
-    })
-  return address
-}
-
-function refuseLargeMetadata(metadata: Record<string, string>): void {
-  if (Buffer.byteLength(JSON.stringify(metadata)) <= MAX_METADATA_BYTES) return
-  const message = `must take at most ${MAX_METADATA_BYTES} bytes as JSON`
-  throw new Problem('request_invalid', { errors: [{ field: 'metadata', message }] })
-}
-
-const secondsOf = (instant: Date): number => Math.floor(instant.getTime() / 1000)
-
-function claimsOf(
-  session: SessionFacts,
-  token: { issuer: string; audience: string; nowMs: number; generation: number },
-): AccessTokenClaims {
-  const iat = Math.floor(token.nowMs / 1000)
-  return {
-    iss: token.issuer,
-    aud: token.audience,
-    sub: session.userId,
-    sid: session.id,
-    jti: newId('tok'),
-    iat,
-    // Whole seconds, as most libraries want: at least one, and never past the session's end but so.
-    exp: Math.max(secondsOf(session.tokenExpiresAt), iat + 1),
-    auth_time: secondsOf(session.authTime),
-    tenant_id: session.tenantId,
-    org_id: session.orgId,
-    role: session.role,
-    amr: session.amr,
-    mfa_verified: isMfa(session.amr),
-    client_id: session.appId,
-    gen: token.generation,
-  }
-}
-
-function toSession(row: StoredSession): Session {
-  return {
-    object: 'session',
-    id: row.id,
-    user_id: row.userId,
-    tenant_id: row.tenantId,
-    org_id: row.orgId,
-    app_id: row.appId,
-    role: row.role,
-    status: row.status,
-    amr: row.amr,
-    mfa_verified: isMfa(row.amr),
-    auth_time: row.authTime.toISOString(),
-    user_agent: row.userAgent,
-    ip_address: row.ipAddress,
-    country: row.country,
-    location: row.location,
-    device: {
-      id: row.deviceId,
-      name: row.deviceName,
-      type: row.deviceType,
-      os: row.os,
-      browser: row.browser,
-    },
-    device_type: row.deviceType,
-    metadata: row.metadata,
-    created_at: row.createdAt.toISOString(),
-    last_active_at: row.lastActiveAt.toISOString(),
-    expires_at: row.expiresAt.toISOString(),
-    revoked_at: row.revokedAt?.toISOString() ?? null,
-    revoked_by: row.revokedBy,
-    revoke_reason: row.revokeReason,
-  }
-}

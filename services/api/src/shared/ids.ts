@@ -1,7 +1,7 @@
 import { monotonicFactory } from 'ulid'
 
 /** Every kind of id that Sesame makes. The part after the prefix is a ULID. */
-export type IdPrefix = 'tnt' | 'key' | 'ses' | 'evt' | 'req' | 'tok'
+export type IdPrefix = 'tnt' | 'key' | 'ses' | 'evt' | 'req'
 
 // `ulid()` seeds itself from the system on each call and costs more than a signature; the
 // monotonic factory is a hundred times cheaper and keeps ids of one process in order.

@@ -7,6 +7,8 @@ export const PROBLEMS = {
   body_malformed: { status: 400, title: 'The body is not valid JSON' },
   cursor_invalid: { status: 400, title: 'The cursor is not valid for this list' },
   api_key_invalid: { status: 401, title: 'The API key is missing or not valid' },
+  refresh_token_invalid: { status: 401, title: 'The refresh token is not valid' },
+  refresh_token_reuse: { status: 401, title: 'The refresh token was used before' },
   scope_missing: { status: 403, title: 'The API key lacks the scope for this' },
   tenant_mismatch: { status: 403, title: 'X-Tenant-ID is not the tenant of this API key' },
   tenant_suspended: { status: 403, title: 'The tenant is suspended' },

@@ -1,0 +1,14 @@
+import { type Static, Type } from 'typebox'
+import { IpAddress } from '../sessions/sessions.schema.ts'
+
+export const RefreshSession = Type.Object(
+  {
+    refresh_token: Type.String({
+      maxLength: 512,
+      description: 'The newest refresh token of the session.',
+    }),
+    ip_address: Type.Optional(IpAddress),
+  },
+  { additionalProperties: false },
+)
+export type RefreshSession = Static<typeof RefreshSession>
