@@ -6,8 +6,9 @@ export interface Database {
   /** For the handful of measured hot statements. Prisma's adapter uses the same connections. */
   pool: Pool
   /**
-   * Two connections kept for the question "what has changed?", so that a pool full of slow
-   * statements cannot hold up a verify.
+   * One connection kept for the question "what has changed?", so that a pool full of slow statements
+   * cannot hold up a verify. It is never closed for being idle: a new one makes a node forget all
+   * that it knew.
    */
   freshnessPool: Pool
   prisma: PrismaClient
@@ -51,7 +52,8 @@ export function openDatabase({
   const freshnessPool = new Pool({
     ...shared,
     application_name: 'sesame-freshness',
-    max: 2,
+    max: 1,
+    idleTimeoutMillis: 0,
     statement_timeout: FRESHNESS_TIMEOUT_MS,
     query_timeout: FRESHNESS_TIMEOUT_MS,
   })

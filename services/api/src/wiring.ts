@@ -54,8 +54,10 @@ export function createServices(deps: ServiceDeps) {
   const cursors = createCursors(masterKey)
   const issuerOf = (tenantId: string): string => `${publicUrl}/t/${tenantId}`
 
-  const freshnessStore = createFreshnessStore(prisma, freshnessPool)
+  const freshnessStore = createFreshnessStore(database)
   const copies = createTenantCopies({ store: freshnessStore, masterKey, clock })
+  // A new connection may lead to another server: restarted, restored, or promoted with less.
+  freshnessPool.on('connect', copies.dropAll)
   const freshness = createFreshness({ store: freshnessStore, copies, clock })
 
   const apiKeyStore = createApiKeyStore(prisma)

@@ -86,21 +86,24 @@ export function createApiKeyStore(prisma: PrismaClient): ApiKeyStore {
       ])
     },
     async rotate(tenantId, id, { secretHash, ...secret }, othersExpireAt, event) {
-      await prisma.$transaction([
-        prisma.apiKeySecret.updateMany({
+      await prisma.$transaction(async transaction => {
+        // Two rotations at once must not overlook each other's secret.
+        await transaction.$queryRaw`
+          SELECT 1 FROM api_keys WHERE tenant_id = ${tenantId} AND id = ${id} FOR UPDATE`
+        await transaction.apiKeySecret.updateMany({
           where: {
             tenantId,
             apiKeyId: id,
             OR: [{ expiresAt: null }, { expiresAt: { gt: othersExpireAt } }],
           },
           data: { expiresAt: othersExpireAt },
-        }),
-        prisma.apiKeySecret.create({
+        })
+        await transaction.apiKeySecret.create({
           data: { tenantId, apiKeyId: id, secretHash: new Uint8Array(secretHash), ...secret },
-        }),
-        prisma.event.create({ data: eventRow(tenantId, event, secret.createdAt) }),
-        appendChange(prisma, tenantId, 'api_keys'),
-      ])
+        })
+        await transaction.event.create({ data: eventRow(tenantId, event, secret.createdAt) })
+        await appendChange(transaction as PrismaClient, tenantId, 'api_keys')
+      })
     },
     async revoke(tenantId, id, revokedAt, event) {
       return prisma.$transaction(async transaction => {

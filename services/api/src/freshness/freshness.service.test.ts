@@ -22,6 +22,7 @@ function createManualStore() {
       settings: {},
       signingKeys: [],
     }),
+    listAllChanges: async () => [],
     listChanges: known => {
       const { promise, resolve } = Promise.withResolvers<TenantChange[]>()
       questions.push({
@@ -108,7 +109,7 @@ describe('the freshness question', () => {
     const { questions, freshness, clock } = createManualStore()
     const warm = freshness.current('tnt_a')
     await tick()
-    questions[0]?.answer([revocation('tnt_a', 5, 'ses_1')])
+    questions[0]?.answer([revocation('tnt_a', 1, 'ses_1')])
     await warm
     clock.advanceSeconds(-3600)
     const again = freshness.current('tnt_a')
@@ -171,6 +172,37 @@ describe('on real nodes', () => {
     await node.services.tenants.delete(tenantId)
     expect(await other.services.freshness.current(tenantId)).toBeNull()
     await expect(other.services.apiKeys.authenticate(secret)).rejects.toThrow('api_key_invalid')
+  })
+
+  it('a database that lost commits is noticed, and nothing learnt from it is built on', async () => {
+    const { tenantId } = await node.tenant()
+    const by = await node.actor(tenantId)
+    const make = () => node.services.sessions.create(by, { user_id: 'u' })
+    const [lost, later] = [await make(), await make()]
+    await node.services.sessions.revoke(by, lost.session.id)
+    expect(await other.verify(tenantId, later.access_token)).toMatchObject({ valid: true })
+    // As after a failover to a replica that had not got the newest commits.
+    const { pool } = node.database
+    await pool.query('DELETE FROM tenant_changes WHERE tenant_id = $1', [tenantId])
+    await pool.query('UPDATE tenant_heads SET seq = seq - 1 WHERE tenant_id = $1', [tenantId])
+    expect(await other.verify(tenantId, later.access_token)).toMatchObject({ valid: true })
+    await node.services.sessions.revoke(by, later.session.id)
+    expect(await other.verify(tenantId, later.access_token)).toMatchObject({ valid: false })
+  })
+
+  it('forgets all when its connection is a new one', async () => {
+    const { tenantId } = await node.tenant()
+    const by = await node.actor(tenantId)
+    const { access_token } = await node.services.sessions.create(by, { user_id: 'u' })
+    const before = await other.services.freshness.current(tenantId)
+    await node.database.pool.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+       WHERE application_name = 'sesame-freshness' AND datname = current_database()`,
+    )
+    await expect
+      .poll(() => other.verify(tenantId, access_token).catch(() => null), { timeout: 5_000 })
+      .toMatchObject({ valid: true })
+    expect(await other.services.freshness.current(tenantId)).not.toBe(before)
   })
 
   it('a node that starts late knows of all that was revoked before', async () => {

@@ -1,5 +1,6 @@
 import type { Clock } from '../shared/clock.ts'
 import { Problem } from '../shared/problem.ts'
+import type { FreshnessStore, LostTrack } from './freshness.store.ts'
 import type { TenantCopies } from './tenant-copies.ts'
 import type { TenantChange, TenantCopy } from './tenant-copy.ts'
 
@@ -25,12 +26,12 @@ export interface Freshness {
 }
 
 export interface FreshnessDeps {
-  store: { listChanges(known: Known[], limitPerTenant: number): Promise<TenantChange[]> }
+  store: Pick<FreshnessStore, 'listChanges'>
   copies: TenantCopies
   clock: Clock
 }
 
-type Known = { tenantId: string; seq: number }
+type Line = TenantChange | LostTrack
 
 interface Waiter {
   resolve(copy: TenantCopy | null): void
@@ -78,11 +79,8 @@ export function createFreshness({ store, copies, clock }: FreshnessDeps): Freshn
     counts.questions++
     try {
       const askedAtMs = clock.monotonicMs()
-      const changes = await within(
-        ANSWER_TIMEOUT_MS,
-        store.listChanges(held, MAX_CHANGES_PER_ANSWER),
-      )
-      settle(asking, held, changes, askedAtMs)
+      const lines = await within(ANSWER_TIMEOUT_MS, store.listChanges(held, MAX_CHANGES_PER_ANSWER))
+      settle(asking, held, lines, askedAtMs)
     } catch (cause) {
       const problem = unavailable('the freshness question failed', cause)
       for (const waiters of asking.values()) for (const { reject } of waiters) reject(problem)
@@ -93,14 +91,16 @@ export function createFreshness({ store, copies, clock }: FreshnessDeps): Freshn
   const settle = (
     asking: Map<string, Waiter[]>,
     held: TenantCopy[],
-    changes: TenantChange[],
+    lines: Line[],
     askedAtMs: number,
   ): void => {
-    const changesOf = changes.length === 0 ? NO_CHANGES : Map.groupBy(changes, c => c.tenantId)
+    const newsOf = lines.length === 0 ? NO_NEWS : Map.groupBy(lines, line => line.tenantId)
     for (const copy of held) {
+      // Dropped while the question was under way, perhaps because the server is another one now.
+      if (copies.peek(copy.tenantId) !== copy) continue
       const waiters = asking.get(copy.tenantId) ?? []
       asking.delete(copy.tenantId)
-      const news = changesOf.get(copy.tenantId)
+      const news = newsOf.get(copy.tenantId)
       if (news === undefined) {
         copies.touch(copy, askedAtMs)
         for (const { resolve } of waiters) resolve(copy)
@@ -108,13 +108,13 @@ export function createFreshness({ store, copies, clock }: FreshnessDeps): Freshn
         void passOn(catchUp(copy, news, askedAtMs), waiters)
       }
     }
-    // Dropped between joining and asking: they start again with a copy that is loaded anew.
+    // Whose copy was dropped on the way starts again, with one that is loaded anew.
     for (const [tenantId, waiters] of asking) void passOn(current(tenantId), waiters)
   }
 
   const catchUp = async (
     copy: TenantCopy,
-    news: TenantChange[],
+    news: Line[],
     askedAtMs: number,
   ): Promise<TenantCopy | null> => {
     const isWhole = news.length < MAX_CHANGES_PER_ANSWER
@@ -136,11 +136,11 @@ export function createFreshness({ store, copies, clock }: FreshnessDeps): Freshn
   return { current, peek: copies.peek, counts }
 }
 
-const NO_CHANGES = new Map<string, TenantChange[]>()
+const NO_NEWS = new Map<string, Line[]>()
 
 async function loadOrRefuse(copies: TenantCopies, tenantId: string): Promise<TenantCopy | null> {
   try {
-    return await copies.load(tenantId)
+    return await within(ANSWER_TIMEOUT_MS, copies.load(tenantId))
   } catch (cause) {
     throw unavailable('the tenant could not be loaded', cause)
   }

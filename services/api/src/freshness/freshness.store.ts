@@ -16,8 +16,20 @@ export interface FreshnessStore {
   /** The number of a tenant's newest change; null where there is no such tenant. */
   findHead(tenantId: string): Promise<number | null>
   findTenant(tenantId: string): Promise<StoredTenant | null>
-  /** The changes of several tenants after the number that is known of each, in order. */
-  listChanges(known: KnownHead[], limitPerTenant: number): Promise<TenantChange[]>
+  /**
+   * The changes of several tenants after the number that is known of each, in order. Where the log's
+   * head is another than the known one and yet there is no such change, the answer holds a line of
+   * kind null: the copy is ahead of a database that lost commits, or missed what was forgotten since.
+   */
+  listChanges(known: KnownHead[], limitPerTenant: number): Promise<(TenantChange | LostTrack)[]>
+  /** The changes of one tenant, many at a time: for loading, on the connections of everyday work. */
+  listAllChanges(tenantId: string, afterSeq: number, limit: number): Promise<TenantChange[]>
+}
+
+/** Something is between the copy and the log that a change cannot mend. */
+export interface LostTrack {
+  tenantId: string
+  kind: null
 }
 
 export interface KnownHead {
@@ -25,7 +37,17 @@ export interface KnownHead {
   seq: number
 }
 
-export function createFreshnessStore(prisma: PrismaClient, freshnessPool: Pool): FreshnessStore {
+interface FreshnessStoreDeps {
+  prisma: PrismaClient
+  pool: Pool
+  freshnessPool: Pool
+}
+
+export function createFreshnessStore({
+  prisma,
+  pool,
+  freshnessPool,
+}: FreshnessStoreDeps): FreshnessStore {
   return {
     async findHead(tenantId) {
       const head = await prisma.tenantHead.findUnique({ where: { tenantId } })
@@ -43,7 +65,7 @@ export function createFreshnessStore(prisma: PrismaClient, freshnessPool: Pool):
     },
     // The one statement that every verify waits for: prepared, and on connections of its own.
     async listChanges(known, limitPerTenant) {
-      const { rows } = await freshnessPool.query<TenantChange>({
+      const { rows } = await freshnessPool.query<TenantChange | LostTrack>({
         name: 'list_changes',
         text: LIST_CHANGES,
         values: [
@@ -54,17 +76,32 @@ export function createFreshnessStore(prisma: PrismaClient, freshnessPool: Pool):
       })
       return rows
     },
+    async listAllChanges(tenantId, afterSeq, limit) {
+      const { rows } = await pool.query<TenantChange>({
+        name: 'list_all_changes',
+        text: `SELECT ${CHANGE_COLUMNS} FROM tenant_changes
+               WHERE tenant_id = $1 AND seq > $2 ORDER BY seq LIMIT $3`,
+        values: [tenantId, afterSeq, limit],
+      })
+      return rows
+    },
   }
 }
 
+const CHANGE_COLUMNS = `
+  tenant_id AS "tenantId", seq, kind, session_id AS "sessionId", user_id AS "userId",
+  org_id AS "orgId", app_id AS "appId", except_session_id AS "exceptSessionId", generation,
+  forget_after AS "forgetAfter"`
+
 const LIST_CHANGES = `
-  SELECT change.*
+  SELECT known.tenant_id AS "tenantId", change.seq, change.kind, change."sessionId",
+         change."userId", change."orgId", change."appId", change."exceptSessionId",
+         change.generation, change."forgetAfter"
   FROM unnest($1::text[], $2::bigint[]) AS known (tenant_id, seq)
-  CROSS JOIN LATERAL (
-    SELECT tenant_id AS "tenantId", seq, kind, session_id AS "sessionId", user_id AS "userId",
-           org_id AS "orgId", app_id AS "appId", except_session_id AS "exceptSessionId",
-           generation, forget_after AS "forgetAfter"
-    FROM tenant_changes
+  LEFT JOIN tenant_heads AS head ON head.tenant_id = known.tenant_id
+  LEFT JOIN LATERAL (
+    SELECT ${CHANGE_COLUMNS} FROM tenant_changes
     WHERE tenant_id = known.tenant_id AND seq > known.seq
     ORDER BY seq LIMIT $3
-  ) AS change`
+  ) AS change ON true
+  WHERE head.seq IS DISTINCT FROM known.seq`

@@ -2,7 +2,7 @@ import type { Clock } from '../shared/clock.ts'
 import type { MasterKey } from '../shared/crypto.ts'
 import { createKeyring } from '../signing-keys/keyring.ts'
 import { readSettings } from '../tenants/tenants.settings.ts'
-import type { FreshnessStore, StoredTenant } from './freshness.store.ts'
+import type { FreshnessStore, LostTrack, StoredTenant } from './freshness.store.ts'
 import { createKnownRevocations, type TenantChange, type TenantCopy } from './tenant-copy.ts'
 
 /** The copies that this node holds. Nothing here says that a copy is current: see Freshness. */
@@ -10,10 +10,12 @@ export interface TenantCopies {
   peek(tenantId: string): TenantCopy | null
   load(tenantId: string): Promise<TenantCopy | null>
   /** Brings a copy forward; false when it was dropped instead and must be loaded anew. */
-  apply(copy: TenantCopy, changes: TenantChange[]): boolean
+  apply(copy: TenantCopy, lines: (TenantChange | LostTrack)[]): boolean
   /** Says when the copy was last known to be current. */
   touch(copy: TenantCopy, askedAtMs: number): void
   dropStale(): void
+  /** For when the database may be another one than before: nothing that was read can be built on. */
+  dropAll(): void
 }
 
 /**
@@ -42,6 +44,13 @@ export function createTenantCopies({ store, masterKey, clock }: TenantCopiesDeps
     if (copies.get(copy.tenantId)?.copy === copy) copies.delete(copy.tenantId)
   }
 
+  const dropLongestUnasked = (): void => {
+    let longest: { copy: TenantCopy; askedAtMs: number } | undefined
+    for (const held of copies.values())
+      if (longest === undefined || held.askedAtMs < longest.askedAtMs) longest = held
+    if (longest !== undefined) drop(longest.copy)
+  }
+
   const loadFromStore = async (tenantId: string): Promise<TenantCopy | null> => {
     // The head is read first: whatever commits after it is found by the next question.
     const seq = await store.findHead(tenantId)
@@ -49,7 +58,7 @@ export function createTenantCopies({ store, masterKey, clock }: TenantCopiesDeps
     if (seq === null || stored === null) return null
     const copy = toCopy(stored, masterKey)
     await readRevocations(store, copy, seq)
-    while (copies.size >= MAX_COPIES) copies.delete(copies.keys().next().value ?? '')
+    if (copies.size >= MAX_COPIES) dropLongestUnasked()
     copies.set(tenantId, { copy, askedAtMs: clock.monotonicMs() })
     return copy
   }
@@ -70,21 +79,15 @@ export function createTenantCopies({ store, masterKey, clock }: TenantCopiesDeps
       loading.set(tenantId, load)
       return load
     },
-    apply(copy, changes) {
-      const news = changes.filter(change => change.seq > copy.seq)
-      const kinds = new Set(news.map(change => change.kind))
-      if (kinds.has('tenant') || kinds.has('signing_keys')) {
-        // Settings, status and signing keys are read anew as a whole; such changes are rare.
-        drop(copy)
-        return false
-      }
-      for (const change of news) {
-        if (change.kind === 'session' || change.kind === 'bulk') copy.revocations.note(change)
-        copy.seq = change.seq
-      }
-      if (kinds.has('api_keys')) {
-        copy.apiKeysVersion++
-        copy.apiKeys.clear()
+    apply(copy, lines) {
+      for (const line of lines) {
+        // A number already held comes when two questions were answered out of turn.
+        if (line.kind !== null && line.seq <= copy.seq) continue
+        if (!isNext(copy, line)) {
+          drop(copy)
+          return false
+        }
+        applyChange(copy, line)
       }
       return true
     },
@@ -92,6 +95,7 @@ export function createTenantCopies({ store, masterKey, clock }: TenantCopiesDeps
       const held = copies.get(copy.tenantId)
       if (held?.copy === copy) held.askedAtMs = askedAtMs
     },
+    dropAll: () => copies.clear(),
     dropStale() {
       const wallMs = clock.nowMs()
       if (wallMs < newestWallMs - MAX_STEP_BACK_MS) {
@@ -104,6 +108,27 @@ export function createTenantCopies({ store, masterKey, clock }: TenantCopiesDeps
       tidiedAtMs = nowMs
       tidy(nowMs)
     },
+  }
+}
+
+/**
+ * Whether the line can be built on what the copy holds. Settings, status and signing keys are read
+ * anew as a whole, for such changes are rare; and a number that is not the next one means that the
+ * copy has missed something.
+ */
+const isNext = (copy: TenantCopy, line: TenantChange | LostTrack): line is TenantChange =>
+  line.kind !== null &&
+  line.kind !== 'tenant' &&
+  line.kind !== 'signing_keys' &&
+  line.seq === copy.seq + 1
+
+function applyChange(copy: TenantCopy, change: TenantChange): void {
+  copy.seq = change.seq
+  if (change.kind === 'api_keys') {
+    copy.apiKeysVersion++
+    copy.apiKeys.clear()
+  } else {
+    copy.revocations.note(change)
   }
 }
 
@@ -130,7 +155,7 @@ async function readRevocations(
   head: number,
 ): Promise<void> {
   while (copy.seq < head) {
-    const changes = await store.listChanges([copy], LOAD_PAGE)
+    const changes = await store.listAllChanges(copy.tenantId, copy.seq, LOAD_PAGE)
     for (const change of changes) {
       if (change.seq > head) break
       if (change.kind === 'session' || change.kind === 'bulk') copy.revocations.note(change)

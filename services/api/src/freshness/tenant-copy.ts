@@ -70,8 +70,8 @@ const FORGET_MARGIN_MS = 60_000
 
 export function createKnownRevocations(): KnownRevocations {
   const sessions = new Map<string, number>()
-  const users = new Map<string, Watermark>()
-  let others: (Watermark & Pick<TenantChange, 'userId' | 'orgId' | 'appId'>)[] = []
+  // By which of user, organisation and app the bulk revoke names, then by their values.
+  const bulks = new Map<BulkShape, Map<string, Watermark>>()
   return {
     note(change) {
       const forgetAfterMs = change.forgetAfter.getTime() + FORGET_MARGIN_MS
@@ -79,41 +79,36 @@ export function createKnownRevocations(): KnownRevocations {
         sessions.set(change.sessionId, Math.max(forgetAfterMs, sessions.get(change.sessionId) ?? 0))
         return
       }
-      const generation = change.generation ?? 0
-      const { userId, orgId, appId } = change
-      if (userId !== null && orgId === null && appId === null) {
-        const known = users.get(userId)
-        users.set(userId, {
-          generation: Math.max(generation, known?.generation ?? 0),
-          forgetAfterMs: Math.max(forgetAfterMs, known?.forgetAfterMs ?? 0),
-        })
-        return
-      }
-      // A later revoke with the same filter covers all that the earlier one did.
-      others = others.filter(
-        known => known.userId !== userId || known.orgId !== orgId || known.appId !== appId,
-      )
-      others.push({ userId, orgId, appId, generation, forgetAfterMs })
+      const shape = SHAPES[shapeIndex(change)] ?? EVERYTHING
+      const marks = bulks.get(shape) ?? new Map<string, Watermark>()
+      const key = shape(change)
+      const known = marks.get(key)
+      // A later revoke of the same covers all that the earlier one did.
+      marks.set(key, {
+        generation: Math.max(change.generation ?? 0, known?.generation ?? 0),
+        forgetAfterMs: Math.max(forgetAfterMs, known?.forgetAfterMs ?? 0),
+      })
+      bulks.set(shape, marks)
     },
-    mayConcern({ sessionId, userId, orgId, appId, generation }) {
-      if (sessions.has(sessionId)) return true
-      const user = users.get(userId)
-      if (user !== undefined && generation < user.generation) return true
-      return others.some(
-        bulk =>
-          generation < bulk.generation &&
-          (bulk.userId === null || bulk.userId === userId) &&
-          (bulk.orgId === null || bulk.orgId === orgId) &&
-          (bulk.appId === null || bulk.appId === appId),
-      )
+    mayConcern(claims) {
+      if (sessions.has(claims.sessionId)) return true
+      for (const [shape, marks] of bulks) {
+        const mark = marks.get(shape(claims))
+        if (mark !== undefined && claims.generation < mark.generation) return true
+      }
+      return false
     },
     forget(nowMs) {
       for (const [id, forgetAfterMs] of sessions) if (forgetAfterMs < nowMs) sessions.delete(id)
-      for (const [id, { forgetAfterMs }] of users) if (forgetAfterMs < nowMs) users.delete(id)
-      others = others.filter(({ forgetAfterMs }) => forgetAfterMs >= nowMs)
+      for (const [shape, marks] of bulks) {
+        for (const [key, { forgetAfterMs }] of marks) if (forgetAfterMs < nowMs) marks.delete(key)
+        if (marks.size === 0) bulks.delete(shape)
+      }
     },
     get size() {
-      return sessions.size + users.size + others.length
+      let size = sessions.size
+      for (const marks of bulks.values()) size += marks.size
+      return size
     },
   }
 }
@@ -122,3 +117,22 @@ interface Watermark {
   generation: number
   forgetAfterMs: number
 }
+
+type Subject = Pick<SessionClaims, 'orgId' | 'appId'> & { userId: string | null }
+type BulkShape = (subject: Subject) => string
+
+// No id holds a space, so joined values stay apart.
+const EVERYTHING: BulkShape = () => ''
+const SHAPES: BulkShape[] = [
+  EVERYTHING,
+  ({ userId }) => `${userId}`,
+  ({ orgId }) => `${orgId}`,
+  ({ userId, orgId }) => `${userId} ${orgId}`,
+  ({ appId }) => `${appId}`,
+  ({ userId, appId }) => `${userId} ${appId}`,
+  ({ orgId, appId }) => `${orgId} ${appId}`,
+  ({ userId, orgId, appId }) => `${userId} ${orgId} ${appId}`,
+]
+
+const shapeIndex = ({ userId, orgId, appId }: Subject): number =>
+  (userId === null ? 0 : 1) + (orgId === null ? 0 : 2) + (appId === null ? 0 : 4)

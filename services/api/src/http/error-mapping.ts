@@ -9,7 +9,7 @@ export function toProblem(error: unknown): Problem {
   if (isAbortedBody(error)) return new Problem('body_malformed', { cause: error })
   if (isUnavailable(error))
     return new Problem('service_unavailable', {
-      detail: 'Nothing was lost. Try again in a moment.',
+      detail: 'Try again in a moment.',
       headers: { 'retry-after': '1' },
       cause: error,
     })

@@ -40,26 +40,30 @@ export interface BulkRevokeStore {
 }
 
 /**
- * A bulk revoke takes two transactions.
+ * A bulk revoke takes two transactions, under a lock that lets bulk revokes of one tenant take turns
+ * (and keeps sessions from changing their organisation meanwhile).
  *
  * The first begins a new generation: it waits until every session of the older ones is committed,
  * and new sessions wait for it, for the length of one commit. From then on the set of sessions that
  * the revoke is about is closed.
  *
- * The second counts that set and writes the row that ends it. Bulk revokes of one tenant take turns
- * here, and a count leaves out what an earlier one covers: no session is counted twice. Nothing else
- * waits for it: a session that is created meanwhile is of the new generation, and lives.
+ * The second counts that set and writes the row that ends it. A count leaves out what an earlier
+ * bulk revoke covers: no session is counted twice. Nobody who signs in waits for it: a session that
+ * is created meanwhile is of the new generation, and lives.
  */
 export function createBulkRevokeStore(pool: Pool): BulkRevokeStore {
   return {
     count: (tenantId, filters, now) => countActive(pool, tenantId, filters, now, null),
 
     async revoke(tenantId, filters, { revokedBy, reason, at }) {
-      const generation = await nextGeneration(pool, tenantId)
-      return inTransaction(pool, async client => {
-        await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 2))', [tenantId])
+      return withTurn(pool, tenantId, async client => {
+        const generation = await nextGeneration(client, tenantId)
+        await client.query('BEGIN')
         const count = await countActive(client, tenantId, filters, at, generation)
-        if (count === 0) return { revoked: 0, pending: null }
+        if (count === 0) {
+          await client.query('ROLLBACK')
+          return { revoked: 0, pending: null }
+        }
         const { userId, orgId, appId, exceptSessionId } = filters
         const data = { revoked: count, user_id: userId, org_id: orgId, app_id: appId, reason }
         const { rows } = await client.query<{ seq: number }>(WRITE_BULK, [
@@ -77,6 +81,7 @@ export function createBulkRevokeStore(pool: Pool): BulkRevokeStore {
           newId('evt'),
           JSON.stringify(data),
         ])
+        await client.query('COMMIT')
         const seq = rows[0]?.seq
         if (seq === undefined) throw new Error('the tenant has no head')
         return { revoked: count, pending: { tenantId, seq } }
@@ -109,8 +114,8 @@ export function createBulkRevokeStore(pool: Pool): BulkRevokeStore {
   }
 }
 
-async function nextGeneration(pool: Pool, tenantId: string): Promise<number> {
-  const { rows } = await pool.query<{ generation: number }>(
+async function nextGeneration(client: PoolClient, tenantId: string): Promise<number> {
+  const { rows } = await client.query<{ generation: number }>(
     'SELECT sesame_next_generation($1) AS generation',
     [tenantId],
   )
@@ -146,22 +151,23 @@ async function countActive(
   return rows[0]?.count ?? 0
 }
 
-async function inTransaction<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
+/** Runs `work` on a connection of its own, while no other bulk revoke of the tenant runs. */
+async function withTurn<T>(
+  pool: Pool,
+  tenantId: string,
+  work: (client: PoolClient) => Promise<T>,
+): Promise<T> {
   const client = await pool.connect()
-  let isBroken = false
   try {
-    await client.query('BEGIN')
+    await client.query('SELECT pg_advisory_lock(hashtextextended($1, 2))', [tenantId])
     const result = await work(client)
-    await client.query('COMMIT')
+    await client.query('SELECT pg_advisory_unlock(hashtextextended($1, 2))', [tenantId])
+    client.release()
     return result
   } catch (error) {
-    // A connection that can't even roll back must not go back to the pool.
-    await client.query('ROLLBACK').catch(() => {
-      isBroken = true
-    })
+    // Closing the connection ends its transaction and its lock, whatever state they are in.
+    client.release(true)
     throw error
-  } finally {
-    client.release(isBroken)
   }
 }
 

@@ -145,6 +145,28 @@ describe('a bulk revoke', () => {
     })
   })
 
+  it('counts exactly while sessions change their organisation', async () => {
+    const { tenantId, by, created } = await tenantWith(many(24, { user_id: 'u', org_id: 'o1' }))
+    const { sessions } = node.services
+    const move = async ({ session }: (typeof created)[number], n: number) => {
+      const org_id = n % 2 === 0 ? 'o2' : 'o1'
+      await otherNode.services.sessions
+        .update(by, session.id, { org_id })
+        .catch(error => expect(error).toMatchObject({ code: 'session_not_active' }))
+    }
+    const [counts] = await Promise.all([
+      Promise.all(['o1', 'o2', 'o1', 'o2'].map(org_id => sessions.revokeAll(by, { org_id }))),
+      ...created.map(move),
+    ])
+    await node.services.followers.settled()
+    const active = (await sessions.list(tenantId, { limit: 100 })).data.length
+    const verdicts = await Promise.all(
+      created.map(({ access_token }) => otherNode.verify(tenantId, access_token)),
+    )
+    expect(verdicts.filter(({ valid }) => valid)).toHaveLength(active)
+    expect(counts.reduce((sum, count) => sum + count) + active).toBe(24)
+  })
+
   it('is finished by the worker when the node that began it has died', async () => {
     const { tenantId, by } = await tenantWith(many(10, { user_id: 'u' }))
     const { pool } = node.database

@@ -170,7 +170,6 @@ describe('POST /v1/sessions', () => {
     ['a broken address', { user_id: 'u', ip_address: '1.2.3.256' }, 'ip_address'],
     ['a user agent over 8 KB', { user_id: 'u', user_agent: 'x'.repeat(8193) }, 'user_agent'],
     ['an unknown device type', { user_id: 'u', device: { type: 'fridge' } }, 'device.type'],
-    ['an unknown device field', { user_id: 'u', device: { model: 'x' } }, 'device.model'],
     ['a metadata number', { user_id: 'u', metadata: { a: 1 } }, 'metadata.a'],
     ['nested metadata', { user_id: 'u', metadata: { a: { b: 'c' } } }, 'metadata.a'],
     ['a lifetime of zero', { user_id: 'u', expires_in: 0 }, 'expires_in'],
@@ -230,11 +229,6 @@ describe('POST /v1/sessions', () => {
       const metadata = { constructor: 'a', toString: 'b', hasOwnProperty: 'c', length: 'd' }
       const { body } = await create({ user_id: 'u', metadata })
       expect((await get(body.session.id)).body.metadata).toEqual(metadata)
-    })
-
-    it('refuses an empty name and one of 65 characters', async () => {
-      for (const name of ['', 'n'.repeat(65)])
-        expectProblem(await create({ user_id: 'u', metadata: { [name]: 'v' } }), 'request_invalid')
     })
   })
 })
@@ -470,7 +464,8 @@ describe('GET /v1/sessions', () => {
     ['offset', '5'],
     ['__proto__', 'x'],
   ])('refuses %s=%s, and names the parameter', async (name, value) => {
-    expectProblem(await list({ [name]: value }), 'request_invalid', `query.${name}`)
+    const answer = await tenant.call('GET', `/v1/sessions?${name}=${encodeURIComponent(value)}`)
+    expectProblem(answer, 'request_invalid', `query.${name}`)
   })
 
   it('refuses a parameter that is given twice', async () => {

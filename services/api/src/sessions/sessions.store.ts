@@ -1,4 +1,4 @@
-import type { Pool } from 'pg'
+import type { Pool, QueryConfig } from 'pg'
 import { newId } from '../shared/ids.ts'
 import { listSessionsStatement, type SessionFilters } from './sessions.list.ts'
 import { COVERED_BY_PENDING, SESSION_COLUMNS, WITH_PENDING_BULK } from './sessions.sql.ts'
@@ -130,7 +130,7 @@ export function createSessionStore(pool: Pool): SessionStore {
     },
 
     async update(tenantId, id, patch, { actor, at }) {
-      const { rowCount } = await pool.query({
+      const statement = {
         name: 'update_session',
         text: UPDATE_SESSION,
         values: [
@@ -146,7 +146,11 @@ export function createSessionStore(pool: Pool): SessionStore {
           actor,
           JSON.stringify({ changed: changedFields(patch) }),
         ],
-      })
+      }
+      const { rowCount } =
+        patch.orgId === undefined
+          ? await pool.query(statement)
+          : await betweenBulkRevokes(pool, tenantId, statement)
       return rowCount === 1
     },
 
@@ -158,6 +162,26 @@ export function createSessionStore(pool: Pool): SessionStore {
       })
       return rowCount === 1
     },
+  }
+}
+
+/**
+ * A session that changes its organisation could slip out of a bulk revoke that has counted it, or
+ * into one that has not. So it waits for those under way, and takes the generation of now: those
+ * that are over did not cover it, and never will.
+ */
+async function betweenBulkRevokes(pool: Pool, tenantId: string, statement: QueryConfig) {
+  const client = await pool.connect()
+  try {
+    await client.query('BEGIN')
+    await client.query('SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 2))', [tenantId])
+    const result = await client.query(statement)
+    await client.query('COMMIT')
+    client.release()
+    return result
+  } catch (error) {
+    client.release(true)
+    throw error
   }
 }
 
@@ -200,7 +224,8 @@ const UPDATE_SESSION = `
     UPDATE sessions AS session SET
       metadata = coalesce($4::jsonb, metadata),
       role = CASE WHEN $5 THEN $6 ELSE role END,
-      org_id = CASE WHEN $7 THEN $8 ELSE org_id END
+      org_id = CASE WHEN $7 THEN $8 ELSE org_id END,
+      generation = CASE WHEN $7 THEN sesame_birth_generation($1) ELSE generation END
     WHERE tenant_id = $1 AND id = $2 AND state = 'active' AND expires_at > $3
       AND NOT ${COVERED_BY_PENDING}
     RETURNING user_id, token_expires_at

@@ -90,9 +90,10 @@ export const discoveryRoutes: FastifyPluginAsyncTypebox<DiscoveryOptions> = asyn
       return sendCacheable(request, reply, {
         issuer,
         jwks_uri: `${issuer}/.well-known/jwks.json`,
-        // Sesame issues tokens to a tenant's backend; it has no authorization endpoint of its own.
+        // A tenant's backend begins sessions by its secret key: there is no authorization endpoint,
+        // and no token endpoint with a grant of RFC 6749.
         response_types_supported: [],
-        grant_types_supported: ['refresh_token'],
+        grant_types_supported: [],
         token_endpoint_auth_methods_supported: ['none'],
         service_documentation: `${publicUrl}/docs`,
       })

@@ -17,6 +17,9 @@ interface Entry {
   claims: AccessTokenClaims
 }
 
+/** Most tokens have 700 characters. Longer ones are checked each time, to bound the memory. */
+const MAX_CACHED_LENGTH = 2_048
+
 /**
  * Two generations: what is used moves to the young one, and when that is full the old one is dropped
  * whole. Bounded and nearly least-recently-used, at the price of a map look-up.
@@ -43,6 +46,8 @@ export function createVerifiedTokens(maxEntries: number): VerifiedTokens {
       }
       return entry.scope === scope ? entry.claims : null
     },
-    insert: (token, scope, claims) => put(token, { scope, claims }),
+    insert(token, scope, claims) {
+      if (token.length <= MAX_CACHED_LENGTH) put(token, { scope, claims })
+    },
   }
 }
