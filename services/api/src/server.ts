@@ -4,6 +4,7 @@ import { pino } from 'pino'
 import { buildApp } from './app.ts'
 import { createGeoLocator } from './devices/geo-location.ts'
 import { createLogger } from './http/logging.ts'
+import { createMetrics, type Metrics, startMetricsServer } from './http/metrics.ts'
 import { systemClock } from './shared/clock.ts'
 import { type Config, httpUrl, loadConfig } from './shared/config.ts'
 import { explainStartError, say } from './start/console.ts'
@@ -11,6 +12,7 @@ import { connectRedis } from './start/redis.ts'
 import { masterKeyPath, prepareSecrets, type Secrets } from './start/secrets.ts'
 import { createServiceSettingsStore } from './start/service-settings.store.ts'
 import { createOpened, settlesWithin, stopOnSignal } from './start/shutdown.ts'
+import { StartError } from './start/start-error.ts'
 import { renderWelcome } from './start/welcome.ts'
 import { createServices, type Services } from './wiring.ts'
 
@@ -76,7 +78,18 @@ async function start(config: Config, log: FastifyBaseLogger): Promise<void> {
   })
   services.worker.start()
   opened.add(() => services.worker.stop())
-  const app = await buildApp({ config, services, log, operatorKeyHash, redis })
+  const { pool, freshnessPool } = database
+  const metrics = createMetrics({ main: pool, freshness: freshnessPool })
+  await serveMetrics(config, metrics, log)
+  const app = await buildApp({
+    config,
+    services,
+    log,
+    operatorKeyHash,
+    redis,
+    metrics,
+    isStopping: () => isStopping,
+  })
   opened.add(() => closeGently(app, config.shutdownGraceMs))
   giveWay()
   await app.listen({ host: config.host, port: config.port })
@@ -90,6 +103,24 @@ async function startDatabase({ dataDir }: Config, log: FastifyBaseLogger): Promi
   opened.add(() => postgres.stop())
   giveWay()
   return postgres.url
+}
+
+async function serveMetrics(
+  { metricsHost, metricsPort, isMetricsPortRequired }: Config,
+  { registry }: Metrics,
+  log: FastifyBaseLogger,
+): Promise<void> {
+  if (metricsPort === null) return
+  try {
+    const server = await startMetricsServer({ host: metricsHost, port: metricsPort, registry })
+    opened.add(() => server.close())
+  } catch (err) {
+    if (isMetricsPortRequired)
+      throw new StartError(
+        `metrics port ${metricsPort} on ${metricsHost} is taken: set METRICS_PORT to a free one, or to off`,
+      )
+    log.warn({ err }, 'no metrics: their port is taken, perhaps by another node')
+  }
 }
 
 /** Shows what was made on this start, and only then records that it was. */

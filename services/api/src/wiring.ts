@@ -125,6 +125,7 @@ export function createServices(deps: ServiceDeps) {
     followers,
     freshness,
     idempotentRuns,
+    pingDatabase: () => pool.query('SELECT 1'),
     refresh,
     sessions,
     signingKeys,

@@ -103,7 +103,7 @@ const UNAVAILABLE_MESSAGE =
 const MAX_CAUSES = 5
 
 /** Whether Postgres or Redis could not be asked, as opposed to having answered with an error. */
-export function isUnavailable(error: unknown, depth = 0): boolean {
+function isUnavailable(error: unknown, depth = 0): boolean {
   if (typeof error !== 'object' || error === null || depth > MAX_CAUSES) return false
   const code = textOf(error, 'code')
   if (code !== undefined && (UNAVAILABLE_CODES.has(code) || /^08\w{3}$/.test(code))) return true

@@ -9,7 +9,7 @@ export interface StoredAnswer {
 }
 
 /** What the database says of a key that somebody had claimed before. */
-export type KnownKey =
+type KnownKey =
   | { state: 'done'; fingerprint: Buffer; answer: StoredAnswer }
   | { state: 'running'; fingerprint: Buffer; isAbandoned: boolean }
 

@@ -70,7 +70,7 @@ const MAX_CAUSES = 4
  * An error by its name, code, text and stack. Not by its other fields: those of Postgres hold rows,
  * those of HTTP clients whole requests.
  */
-export function describeError(error: unknown, depth = 0): unknown {
+function describeError(error: unknown, depth = 0): unknown {
   if (!(error instanceof Error)) return { type: typeof error }
   const code: unknown = Reflect.get(error, 'code')
   return {

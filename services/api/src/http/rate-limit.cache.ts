@@ -12,7 +12,7 @@ export interface Lease {
   waitMs: number
 }
 
-export interface LeaseRequest {
+interface LeaseRequest {
   bucket: string
   ratePerSecond: number
   capacity: number

@@ -15,7 +15,7 @@ import {
 import { refill, secondsUntilToken } from './token-bucket.ts'
 import { createTwoGenerations } from './two-generations.ts'
 
-export interface RateLimitRequest {
+interface RateLimitRequest {
   tenantId: string
   apiKeyId: string
   /** Of one key; the tenant as a whole has five times as much. */

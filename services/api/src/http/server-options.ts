@@ -6,7 +6,7 @@ import { RequestLog } from './logging.ts'
 import { createFrameworkErrorHandler } from './problem-handler.ts'
 import { parseQueryString } from './query-string.ts'
 
-export const MAX_BODY_BYTES = 64 * 1024
+const MAX_BODY_BYTES = 64 * 1024
 // Tenants may bring ids of 128 characters, and one of those may be percent-encoded in three each.
 const MAX_PARAM_LENGTH = 384
 const MAX_HEADER_BYTES = 16 * 1024

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import type { Freshness } from '../freshness/freshness.service.ts'
 import type { TenantCopy } from '../freshness/tenant-copy.ts'
+import type { RateLimits } from '../http/rate-limit-hook.ts'
 import type { Clock } from '../shared/clock.ts'
 import { isTenantId } from '../shared/ids.ts'
 import { Problem } from '../shared/problem.ts'
@@ -16,6 +17,7 @@ export interface DiscoveryOptions {
   clock: Clock
   /** Public base of the service, without a slash at the end. */
   publicUrl: string
+  rateLimits: Pick<RateLimits, 'refuseIfExhausted' | 'noteFailure'>
 }
 
 /** What anybody may read of a tenant: its JWK set and its RFC 8414 metadata. */
@@ -23,14 +25,17 @@ export const discoveryRoutes: FastifyPluginAsyncTypebox<DiscoveryOptions> = asyn
   app,
   options,
 ) => {
-  const { freshness, clock, publicUrl } = options
-  const tenant = async (tenantId: string): Promise<TenantCopy> => {
+  const { freshness, clock, publicUrl, rateLimits } = options
+  // Nobody needs a key here: who asks for tenants that do not exist must not keep Postgres busy.
+  const tenant = async (tenantId: string, { ip }: FastifyRequest): Promise<TenantCopy> => {
+    if (freshness.peek(tenantId) === null) rateLimits.refuseIfExhausted(ip)
     const copy = isTenantId(tenantId) ? await freshness.current(tenantId) : null
-    if (copy === null) throw new Problem('tenant_not_found')
-    return copy
+    if (copy !== null) return copy
+    rateLimits.noteFailure(ip)
+    throw new Problem('tenant_not_found')
   }
   const jwks = async (tenantId: string, request: FastifyRequest, reply: FastifyReply) => {
-    const { keyring } = await tenant(tenantId)
+    const { keyring } = await tenant(tenantId, request)
     return sendCacheable(request, reply, { keys: keyring.published(clock.nowMs()) })
   }
 
@@ -85,7 +90,7 @@ export const discoveryRoutes: FastifyPluginAsyncTypebox<DiscoveryOptions> = asyn
       config: { public: true },
     },
     async (request, reply) => {
-      const { tenantId } = await tenant(request.params.tenantId)
+      const { tenantId } = await tenant(request.params.tenantId, request)
       const issuer = `${publicUrl}/t/${tenantId}`
       return sendCacheable(request, reply, {
         issuer,

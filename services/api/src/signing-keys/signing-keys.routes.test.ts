@@ -25,9 +25,9 @@ const listed = async (): Promise<Answer['body'][]> =>
 const kidsOf = async (status: string): Promise<string[]> =>
   (await listed()).filter(key => key.status === status).map(key => key.kid)
 const published = async (): Promise<string[]> =>
-  (
-    await sesame.anonymous.call('GET', `/t/${tenant.id}/.well-known/jwks.json`)
-  ).body.keys.map((key: { kid: string }) => key.kid)
+  (await sesame.anonymous.call('GET', `/t/${tenant.id}/.well-known/jwks.json`)).body.keys.map(
+    (key: { kid: string }) => key.kid,
+  )
 const signerOf = (token: string): string =>
   JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()).kid
 const isValid = async (token: string): Promise<boolean> =>
