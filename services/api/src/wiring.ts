@@ -18,6 +18,7 @@ import { createRefreshTokens } from './refresh/refresh-token.ts'
 import { createBulkFollowers } from './sessions/bulk-followers.ts'
 import { createBulkRevokeStore } from './sessions/bulk-revoke.store.ts'
 import { createIssueTokens } from './sessions/issue-tokens.ts'
+import { createRevokeQueue } from './sessions/revoke-queue.ts'
 import { createSessionService } from './sessions/sessions.service.ts'
 import { createSessionStore } from './sessions/sessions.store.ts'
 import { createVerifyService } from './sessions/verify.service.ts'
@@ -86,6 +87,7 @@ export function createServices(deps: ServiceDeps) {
   })
   const sessions = createSessionService({
     store: sessionStore,
+    revokes: createRevokeQueue(sessionStore),
     bulk,
     followers,
     devices: createDeviceService({ geo }),

@@ -73,6 +73,11 @@ function addRoutes(scope: FastifyInstance): void {
     reply.code(201).send(await work(request.body)),
   )
   scope.post<{ Body: Body }>('/others', { schema: { body } }, request => work(request.body))
+  scope.post<{ Body: Body }>(
+    '/operator',
+    { schema: { body }, config: { operator: true } },
+    request => work(request.body),
+  )
   scope.post('/empty', { schema: {} }, async (_request, reply) => {
     runs++
     return reply.code(204).send(null)
@@ -143,8 +148,9 @@ describe('the same key', () => {
   test('of another tenant, or of the operator, is another key', async () => {
     await post()
     expect((await post({ tenantId: OTHER_TENANT })).json().run).toBe(2)
-    expect((await post({ tenantId: null })).json().run).toBe(3)
-    expect((await post({ tenantId: null })).json().run).toBe(3)
+    const operator = { url: '/operator', tenantId: null }
+    expect((await post(operator)).json().run).toBe(3)
+    expect((await post({ ...operator, node: 1 })).json().run).toBe(3)
   })
 
   test('replays an answer without a body', async () => {

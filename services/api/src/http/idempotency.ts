@@ -65,7 +65,7 @@ async function begin(
   reply: FastifyReply,
 ): Promise<void> {
   // Nobody in particular asks, so the key would be shared with everybody.
-  if (request.actor === null && request.routeOptions.config.public === true) return
+  if (request.actor === null && request.routeOptions.config.operator !== true) return
   if (typeof header !== 'string' || !KEY.test(header)) throw invalidKey()
   const tenantId = request.actor?.tenantId ?? SERVICE_TENANT_ID
   const started = await runs.begin(tenantId, header, fingerprintOf(request))

@@ -142,7 +142,9 @@ function describe(description: string | undefined, { scope, operator }: RouteCon
 
 function securityOf(config: RouteConfig) {
   if (config.public === true) return []
-  return config.operator === true ? [{ operatorKey: [] }] : [{ apiKey: [] }, { operatorKey: [] }]
+  if (config.operator === true) return [{ operatorKey: [] }]
+  const either: object[] = [{ apiKey: [] }, { operatorKey: [] }]
+  return config.keyOptional === true ? [...either, {}] : either
 }
 
 function parametersOf(place: 'path' | 'query', schema: ObjectSchema | undefined, refer: Refer) {
@@ -185,7 +187,7 @@ function responseOf(answer: AnswerSchema, mayReplay: boolean, config: RouteConfi
 function problemsOf(method: RouteOptions['method'], config: RouteConfig, schema: RouteSchema) {
   const statuses = ['400', '404', '500', '503', 'default']
   if (config.public !== true) statuses.push('401', '403', '429')
-  if (isReplayed(method, config)) statuses.push('409')
+  if (method !== 'GET' && config.public !== true) statuses.push('409')
   if (schema.body !== undefined) statuses.push('413', '415')
   return Object.fromEntries(
     statuses

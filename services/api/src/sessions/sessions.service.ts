@@ -9,6 +9,7 @@ import type { BulkFollowers } from './bulk-followers.ts'
 import type { BulkRevokeStore } from './bulk-revoke.store.ts'
 import type { IssueTokens } from './issue-tokens.ts'
 import { newSession, refuseLargeMetadata } from './new-session.ts'
+import type { RevokeQueue } from './revoke-queue.ts'
 import { toSession } from './session-view.ts'
 import type {
   CreateSession,
@@ -34,7 +35,8 @@ export interface SessionService {
 }
 
 export interface SessionDeps {
-  store: SessionStore
+  store: Omit<SessionStore, 'revoke'>
+  revokes: RevokeQueue
   bulk: BulkRevokeStore
   followers: Pick<BulkFollowers, 'follow'>
   devices: DeviceService
@@ -45,7 +47,8 @@ export interface SessionDeps {
 }
 
 export function createSessionService(deps: SessionDeps): SessionService {
-  const { store, bulk, followers, devices, refreshTokens, issueTokens, cursors, clock } = deps
+  const { store, revokes, bulk, followers, devices, refreshTokens, issueTokens, cursors, clock } =
+    deps
 
   const get = async (tenantId: string, id: string): Promise<Session> => {
     const row = await store.find(tenantId, id, new Date(clock.nowMs()))
@@ -102,8 +105,8 @@ export function createSessionService(deps: SessionDeps): SessionService {
     },
 
     async revoke({ actor, tenantId }, id, reason) {
-      const revocation = { revokedBy: actor, reason: reason ?? null, at: new Date(clock.nowMs()) }
-      if (await store.revoke(tenantId, id, revocation)) return
+      const facts = { revokedBy: actor, reason: reason ?? null, at: new Date(clock.nowMs()) }
+      if (await revokes.revoke(tenantId, { sessionId: id, ...facts })) return
       // It had ended before, or it never was: only the latter is an error.
       await get(tenantId, id)
     },

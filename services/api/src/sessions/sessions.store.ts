@@ -45,6 +45,7 @@ export interface SessionPatch {
 }
 
 export interface Revocation {
+  sessionId: string
   revokedBy: string
   reason: string | null
   at: Date
@@ -69,8 +70,11 @@ export interface SessionStore {
     patch: SessionPatch,
     by: { actor: string; at: Date },
   ): Promise<boolean>
-  /** False when the session was not active. */
-  revoke(tenantId: string, id: string, revocation: Revocation): Promise<boolean>
+  /**
+   * Ends several sessions by one statement, and answers with the ids of those that were active. No
+   * id may be given twice.
+   */
+  revoke(tenantId: string, revocations: Revocation[]): Promise<Set<string>>
 }
 
 // These are the hot statements of the service: raw SQL, prepared by name, each one round trip.
@@ -154,13 +158,20 @@ export function createSessionStore(pool: Pool): SessionStore {
       return rowCount === 1
     },
 
-    async revoke(tenantId, id, { revokedBy, reason, at }) {
-      const { rowCount } = await pool.query({
-        name: 'revoke_session',
-        text: REVOKE_SESSION,
-        values: [tenantId, id, at, revokedBy, reason, newId('evt'), JSON.stringify({ reason })],
+    async revoke(tenantId, revocations) {
+      const { rows } = await pool.query<{ id: string }>({
+        name: 'revoke_sessions',
+        text: REVOKE_SESSIONS,
+        values: [
+          tenantId,
+          revocations.map(({ sessionId }) => sessionId),
+          revocations.map(({ at }) => at),
+          revocations.map(({ revokedBy }) => revokedBy),
+          revocations.map(({ reason }) => reason),
+          revocations.map(() => newId('evt')),
+        ],
       })
-      return rowCount === 1
+      return new Set(rows.map(({ id }) => id))
     },
   }
 }
@@ -236,16 +247,39 @@ const UPDATE_SESSION = `
   INSERT INTO events (tenant_id, id, type, session_id, user_id, actor, data, created_at)
   SELECT $1, $9, 'session.updated', $2, user_id, $10, $11::jsonb, $3 FROM updated`
 
-const REVOKE_SESSION = `
-  WITH ended AS (
+// The rows are locked in the order of their ids, so that two such statements never wait for each
+// other in a circle. The change log's head comes last: it stays locked until the commit.
+const REVOKE_SESSIONS = `
+  WITH given AS (
+    SELECT * FROM unnest($2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[])
+      AS given (id, at, revoked_by, reason, event_id)
+  ), locked AS MATERIALIZED (
+    SELECT session.id FROM sessions AS session
+    WHERE session.tenant_id = $1 AND session.id = ANY ($2::text[])
+    ORDER BY session.id FOR UPDATE
+  ), ended AS (
     UPDATE sessions AS session
-    SET state = 'revoked', revoked_at = $3, revoked_by = $4, revoke_reason = $5
-    WHERE tenant_id = $1 AND id = $2 AND state = 'active' AND expires_at > $3
-      AND NOT ${COVERED_BY_PENDING}
-    RETURNING user_id, token_expires_at
+    SET state = 'revoked', revoked_at = given.at, revoked_by = given.revoked_by,
+        revoke_reason = given.reason
+    FROM given JOIN locked ON locked.id = given.id
+    WHERE session.tenant_id = $1 AND session.id = given.id AND session.state = 'active'
+      AND session.expires_at > given.at AND NOT ${COVERED_BY_PENDING}
+    RETURNING session.id, session.user_id, session.token_expires_at, given.at, given.revoked_by,
+      given.reason, given.event_id
+  ), numbered AS (
+    SELECT ended.*, row_number() OVER () AS number, count(*) OVER () AS total FROM ended
+  ), head AS (
+    UPDATE tenant_heads SET seq = seq + (SELECT count(*) FROM ended)
+    WHERE tenant_id = $1 AND EXISTS (SELECT FROM ended)
+    RETURNING seq
   ), change AS (
     INSERT INTO tenant_changes (tenant_id, seq, kind, session_id, revoked_by, reason, created_at, forget_after)
-    SELECT $1, sesame_next_seq($1), 'session', $2, $4, $5, $3, token_expires_at FROM ended
+    SELECT $1, head.seq - total + number, 'session', id, revoked_by, reason, at, token_expires_at
+    FROM numbered CROSS JOIN head
+  ), event AS (
+    INSERT INTO events (tenant_id, id, type, session_id, user_id, actor, data, created_at)
+    SELECT $1, event_id, 'session.revoked', id, user_id, revoked_by,
+      jsonb_build_object('reason', reason), at
+    FROM numbered
   )
-  INSERT INTO events (tenant_id, id, type, session_id, user_id, actor, data, created_at)
-  SELECT $1, $6, 'session.revoked', $2, user_id, $4, $7::jsonb, $3 FROM ended`
+  SELECT id FROM numbered`

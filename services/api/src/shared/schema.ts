@@ -3,6 +3,8 @@ import { type Static, type TSchema, Type } from 'typebox'
 /** RFC 3339, UTC, milliseconds. */
 export const Instant = Type.String({
   format: 'date-time',
+  // Nanoseconds and an offset; the format alone would take any number of digits.
+  maxLength: 35,
   description: 'RFC 3339 in UTC with milliseconds.',
   examples: ['2026-11-21T09:30:00.000Z'],
 })
