@@ -27,7 +27,9 @@ export interface DatabaseOptions {
 const INT8_OID = 20
 types.setTypeParser(INT8_OID, Number)
 
-const CONNECT_TIMEOUT_MS = 900
+// For a connection of a pool that is busy. That Postgres does not answer at all shows much sooner:
+// each request asks the freshness question first.
+const CONNECT_TIMEOUT_MS = 5_000
 const STATEMENT_TIMEOUT_MS = 30_000
 const FRESHNESS_TIMEOUT_MS = 900
 
@@ -39,12 +41,12 @@ export function openDatabase({
 }: DatabaseOptions): Database {
   const shared = {
     connectionString: databaseUrl,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
   }
   const pool = new Pool({
     ...shared,
     application_name: 'sesame',
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     max: poolSize,
     statement_timeout: STATEMENT_TIMEOUT_MS,
     query_timeout: STATEMENT_TIMEOUT_MS + 1_000,
@@ -52,6 +54,7 @@ export function openDatabase({
   const freshnessPool = new Pool({
     ...shared,
     application_name: 'sesame-freshness',
+    connectionTimeoutMillis: FRESHNESS_TIMEOUT_MS,
     max: 1,
     idleTimeoutMillis: 0,
     statement_timeout: FRESHNESS_TIMEOUT_MS,

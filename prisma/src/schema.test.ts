@@ -52,6 +52,7 @@ describe('the database', () => {
     expect(types.toSorted()).toEqual([
       'ARRAY',
       'bigint',
+      'boolean',
       'bytea',
       'inet',
       'integer',

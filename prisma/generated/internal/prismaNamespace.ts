@@ -1313,6 +1313,8 @@ export const SessionScalarFieldEnum = {
   createdAt: 'createdAt',
   lastActiveAt: 'lastActiveAt',
   expiresAt: 'expiresAt',
+  isExpiryGiven: 'isExpiryGiven',
+  endsAt: 'endsAt',
   tokenExpiresAt: 'tokenExpiresAt',
   revokedAt: 'revokedAt',
   revokedBy: 'revokedBy',
@@ -1478,6 +1480,13 @@ export type BytesFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaModel, '
  * Reference to a field of type 'Bytes[]'
  */
 export type ListBytesFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaModel, 'Bytes[]'>
+    
+
+
+/**
+ * Reference to a field of type 'Boolean'
+ */
+export type BooleanFieldRefInput<$PrismaModel> = FieldRefInputType<$PrismaModel, 'Boolean'>
     
 
 

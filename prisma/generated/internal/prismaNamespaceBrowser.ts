@@ -187,6 +187,8 @@ export const SessionScalarFieldEnum = {
   createdAt: 'createdAt',
   lastActiveAt: 'lastActiveAt',
   expiresAt: 'expiresAt',
+  isExpiryGiven: 'isExpiryGiven',
+  endsAt: 'endsAt',
   tokenExpiresAt: 'tokenExpiresAt',
   revokedAt: 'revokedAt',
   revokedBy: 'revokedBy',

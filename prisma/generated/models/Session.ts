@@ -58,6 +58,8 @@ export type SessionMinAggregateOutputType = {
   createdAt: Date | null
   lastActiveAt: Date | null
   expiresAt: Date | null
+  isExpiryGiven: boolean | null
+  endsAt: Date | null
   tokenExpiresAt: Date | null
   revokedAt: Date | null
   revokedBy: string | null
@@ -89,6 +91,8 @@ export type SessionMaxAggregateOutputType = {
   createdAt: Date | null
   lastActiveAt: Date | null
   expiresAt: Date | null
+  isExpiryGiven: boolean | null
+  endsAt: Date | null
   tokenExpiresAt: Date | null
   revokedAt: Date | null
   revokedBy: string | null
@@ -122,6 +126,8 @@ export type SessionCountAggregateOutputType = {
   createdAt: number
   lastActiveAt: number
   expiresAt: number
+  isExpiryGiven: number
+  endsAt: number
   tokenExpiresAt: number
   revokedAt: number
   revokedBy: number
@@ -165,6 +171,8 @@ export type SessionMinAggregateInputType = {
   createdAt?: true
   lastActiveAt?: true
   expiresAt?: true
+  isExpiryGiven?: true
+  endsAt?: true
   tokenExpiresAt?: true
   revokedAt?: true
   revokedBy?: true
@@ -196,6 +204,8 @@ export type SessionMaxAggregateInputType = {
   createdAt?: true
   lastActiveAt?: true
   expiresAt?: true
+  isExpiryGiven?: true
+  endsAt?: true
   tokenExpiresAt?: true
   revokedAt?: true
   revokedBy?: true
@@ -229,6 +239,8 @@ export type SessionCountAggregateInputType = {
   createdAt?: true
   lastActiveAt?: true
   expiresAt?: true
+  isExpiryGiven?: true
+  endsAt?: true
   tokenExpiresAt?: true
   revokedAt?: true
   revokedBy?: true
@@ -349,6 +361,8 @@ export type SessionGroupByOutputType = {
   createdAt: Date
   lastActiveAt: Date
   expiresAt: Date
+  isExpiryGiven: boolean
+  endsAt: Date
   tokenExpiresAt: Date
   revokedAt: Date | null
   revokedBy: string | null
@@ -405,6 +419,8 @@ export type SessionWhereInput = {
   createdAt?: Prisma.DateTimeFilter<"Session"> | Date | string
   lastActiveAt?: Prisma.DateTimeFilter<"Session"> | Date | string
   expiresAt?: Prisma.DateTimeFilter<"Session"> | Date | string
+  isExpiryGiven?: Prisma.BoolFilter<"Session"> | boolean
+  endsAt?: Prisma.DateTimeFilter<"Session"> | Date | string
   tokenExpiresAt?: Prisma.DateTimeFilter<"Session"> | Date | string
   revokedAt?: Prisma.DateTimeNullableFilter<"Session"> | Date | string | null
   revokedBy?: Prisma.StringNullableFilter<"Session"> | string | null
@@ -438,6 +454,8 @@ export type SessionOrderByWithRelationInput = {
   createdAt?: Prisma.SortOrder
   lastActiveAt?: Prisma.SortOrder
   expiresAt?: Prisma.SortOrder
+  isExpiryGiven?: Prisma.SortOrder
+  endsAt?: Prisma.SortOrder
   tokenExpiresAt?: Prisma.SortOrder
   revokedAt?: Prisma.SortOrderInput | Prisma.SortOrder
   revokedBy?: Prisma.SortOrderInput | Prisma.SortOrder
@@ -475,6 +493,8 @@ export type SessionWhereUniqueInput = Prisma.AtLeast<{
   createdAt?: Prisma.DateTimeFilter<"Session"> | Date | string
   lastActiveAt?: Prisma.DateTimeFilter<"Session"> | Date | string
   expiresAt?: Prisma.DateTimeFilter<"Session"> | Date | string
+  isExpiryGiven?: Prisma.BoolFilter<"Session"> | boolean
+  endsAt?: Prisma.DateTimeFilter<"Session"> | Date | string
   tokenExpiresAt?: Prisma.DateTimeFilter<"Session"> | Date | string
   revokedAt?: Prisma.DateTimeNullableFilter<"Session"> | Date | string | null
   revokedBy?: Prisma.StringNullableFilter<"Session"> | string | null
@@ -508,6 +528,8 @@ export type SessionOrderByWithAggregationInput = {
   createdAt?: Prisma.SortOrder
   lastActiveAt?: Prisma.SortOrder
   expiresAt?: Prisma.SortOrder
+  isExpiryGiven?: Prisma.SortOrder
+  endsAt?: Prisma.SortOrder
   tokenExpiresAt?: Prisma.SortOrder
   revokedAt?: Prisma.SortOrderInput | Prisma.SortOrder
   revokedBy?: Prisma.SortOrderInput | Prisma.SortOrder
@@ -549,6 +571,8 @@ export type SessionScalarWhereWithAggregatesInput = {
   createdAt?: Prisma.DateTimeWithAggregatesFilter<"Session"> | Date | string
   lastActiveAt?: Prisma.DateTimeWithAggregatesFilter<"Session"> | Date | string
   expiresAt?: Prisma.DateTimeWithAggregatesFilter<"Session"> | Date | string
+  isExpiryGiven?: Prisma.BoolWithAggregatesFilter<"Session"> | boolean
+  endsAt?: Prisma.DateTimeWithAggregatesFilter<"Session"> | Date | string
   tokenExpiresAt?: Prisma.DateTimeWithAggregatesFilter<"Session"> | Date | string
   revokedAt?: Prisma.DateTimeNullableWithAggregatesFilter<"Session"> | Date | string | null
   revokedBy?: Prisma.StringNullableWithAggregatesFilter<"Session"> | string | null
@@ -582,6 +606,8 @@ export type SessionCreateInput = {
   createdAt: Date | string
   lastActiveAt: Date | string
   expiresAt: Date | string
+  isExpiryGiven?: boolean
+  endsAt: Date | string
   tokenExpiresAt: Date | string
   revokedAt?: Date | string | null
   revokedBy?: string | null
@@ -615,6 +641,8 @@ export type SessionUncheckedCreateInput = {
   createdAt: Date | string
   lastActiveAt: Date | string
   expiresAt: Date | string
+  isExpiryGiven?: boolean
+  endsAt: Date | string
   tokenExpiresAt: Date | string
   revokedAt?: Date | string | null
   revokedBy?: string | null
@@ -648,6 +676,8 @@ export type SessionUpdateInput = {
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   lastActiveAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   expiresAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
+  isExpiryGiven?: Prisma.BoolFieldUpdateOperationsInput | boolean
+  endsAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   tokenExpiresAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   revokedBy?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
@@ -681,6 +711,8 @@ export type SessionUncheckedUpdateInput = {
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   lastActiveAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   expiresAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
+  isExpiryGiven?: Prisma.BoolFieldUpdateOperationsInput | boolean
+  endsAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   tokenExpiresAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   revokedBy?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
@@ -714,6 +746,8 @@ export type SessionCreateManyInput = {
   createdAt: Date | string
   lastActiveAt: Date | string
   expiresAt: Date | string
+  isExpiryGiven?: boolean
+  endsAt: Date | string
   tokenExpiresAt: Date | string
   revokedAt?: Date | string | null
   revokedBy?: string | null
@@ -747,6 +781,8 @@ export type SessionUpdateManyMutationInput = {
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   lastActiveAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   expiresAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
+  isExpiryGiven?: Prisma.BoolFieldUpdateOperationsInput | boolean
+  endsAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   tokenExpiresAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   revokedBy?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
@@ -780,6 +816,8 @@ export type SessionUncheckedUpdateManyInput = {
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   lastActiveAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   expiresAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
+  isExpiryGiven?: Prisma.BoolFieldUpdateOperationsInput | boolean
+  endsAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   tokenExpiresAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   revokedBy?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
@@ -818,6 +856,8 @@ export type SessionCountOrderByAggregateInput = {
   createdAt?: Prisma.SortOrder
   lastActiveAt?: Prisma.SortOrder
   expiresAt?: Prisma.SortOrder
+  isExpiryGiven?: Prisma.SortOrder
+  endsAt?: Prisma.SortOrder
   tokenExpiresAt?: Prisma.SortOrder
   revokedAt?: Prisma.SortOrder
   revokedBy?: Prisma.SortOrder
@@ -854,6 +894,8 @@ export type SessionMaxOrderByAggregateInput = {
   createdAt?: Prisma.SortOrder
   lastActiveAt?: Prisma.SortOrder
   expiresAt?: Prisma.SortOrder
+  isExpiryGiven?: Prisma.SortOrder
+  endsAt?: Prisma.SortOrder
   tokenExpiresAt?: Prisma.SortOrder
   revokedAt?: Prisma.SortOrder
   revokedBy?: Prisma.SortOrder
@@ -885,6 +927,8 @@ export type SessionMinOrderByAggregateInput = {
   createdAt?: Prisma.SortOrder
   lastActiveAt?: Prisma.SortOrder
   expiresAt?: Prisma.SortOrder
+  isExpiryGiven?: Prisma.SortOrder
+  endsAt?: Prisma.SortOrder
   tokenExpiresAt?: Prisma.SortOrder
   revokedAt?: Prisma.SortOrder
   revokedBy?: Prisma.SortOrder
@@ -906,6 +950,10 @@ export type SessionCreateamrInput = {
 export type SessionUpdateamrInput = {
   set?: string[]
   push?: string | string[]
+}
+
+export type BoolFieldUpdateOperationsInput = {
+  set?: boolean
 }
 
 export type IntFieldUpdateOperationsInput = {
@@ -942,6 +990,8 @@ export type SessionSelect<ExtArgs extends runtime.Types.Extensions.InternalArgs 
   createdAt?: boolean
   lastActiveAt?: boolean
   expiresAt?: boolean
+  isExpiryGiven?: boolean
+  endsAt?: boolean
   tokenExpiresAt?: boolean
   revokedAt?: boolean
   revokedBy?: boolean
@@ -975,6 +1025,8 @@ export type SessionSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Exten
   createdAt?: boolean
   lastActiveAt?: boolean
   expiresAt?: boolean
+  isExpiryGiven?: boolean
+  endsAt?: boolean
   tokenExpiresAt?: boolean
   revokedAt?: boolean
   revokedBy?: boolean
@@ -1008,6 +1060,8 @@ export type SessionSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Exten
   createdAt?: boolean
   lastActiveAt?: boolean
   expiresAt?: boolean
+  isExpiryGiven?: boolean
+  endsAt?: boolean
   tokenExpiresAt?: boolean
   revokedAt?: boolean
   revokedBy?: boolean
@@ -1041,6 +1095,8 @@ export type SessionSelectScalar = {
   createdAt?: boolean
   lastActiveAt?: boolean
   expiresAt?: boolean
+  isExpiryGiven?: boolean
+  endsAt?: boolean
   tokenExpiresAt?: boolean
   revokedAt?: boolean
   revokedBy?: boolean
@@ -1050,7 +1106,7 @@ export type SessionSelectScalar = {
   refreshedAt?: boolean
 }
 
-export type SessionOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"tenantId" | "id" | "userId" | "orgId" | "appId" | "role" | "state" | "amr" | "authTime" | "userAgent" | "ipAddress" | "country" | "location" | "deviceId" | "deviceName" | "deviceType" | "os" | "browser" | "metadata" | "generation" | "createdAt" | "lastActiveAt" | "expiresAt" | "tokenExpiresAt" | "revokedAt" | "revokedBy" | "revokeReason" | "refreshGeneration" | "refreshFamilyHash" | "refreshedAt", ExtArgs["result"]["session"]>
+export type SessionOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"tenantId" | "id" | "userId" | "orgId" | "appId" | "role" | "state" | "amr" | "authTime" | "userAgent" | "ipAddress" | "country" | "location" | "deviceId" | "deviceName" | "deviceType" | "os" | "browser" | "metadata" | "generation" | "createdAt" | "lastActiveAt" | "expiresAt" | "isExpiryGiven" | "endsAt" | "tokenExpiresAt" | "revokedAt" | "revokedBy" | "revokeReason" | "refreshGeneration" | "refreshFamilyHash" | "refreshedAt", ExtArgs["result"]["session"]>
 
 export type $SessionPayload<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   name: "Session"
@@ -1081,7 +1137,18 @@ export type $SessionPayload<ExtArgs extends runtime.Types.Extensions.InternalArg
     generation: bigint
     createdAt: Date
     lastActiveAt: Date
+    /**
+     * When it ends at the latest.
+     */
     expiresAt: Date
+    /**
+     * Whether the caller chose that, and not the tenant's setting.
+     */
+    isExpiryGiven: boolean
+    /**
+     * When it ends if nothing more happens: by its age, or by being idle, whichever is first.
+     */
+    endsAt: Date
     /**
      * When the newest access token of the session expires.
      */
@@ -1538,6 +1605,8 @@ export interface SessionFieldRefs {
   readonly createdAt: Prisma.FieldRef<"Session", 'DateTime'>
   readonly lastActiveAt: Prisma.FieldRef<"Session", 'DateTime'>
   readonly expiresAt: Prisma.FieldRef<"Session", 'DateTime'>
+  readonly isExpiryGiven: Prisma.FieldRef<"Session", 'Boolean'>
+  readonly endsAt: Prisma.FieldRef<"Session", 'DateTime'>
   readonly tokenExpiresAt: Prisma.FieldRef<"Session", 'DateTime'>
   readonly revokedAt: Prisma.FieldRef<"Session", 'DateTime'>
   readonly revokedBy: Prisma.FieldRef<"Session", 'String'>

@@ -106,6 +106,8 @@ CREATE TABLE "sessions" (
     "created_at" TIMESTAMPTZ(3) NOT NULL,
     "last_active_at" TIMESTAMPTZ(3) NOT NULL,
     "expires_at" TIMESTAMPTZ(3) NOT NULL,
+    "is_expiry_given" BOOLEAN NOT NULL DEFAULT false,
+    "ends_at" TIMESTAMPTZ(3) NOT NULL,
     "token_expires_at" TIMESTAMPTZ(3) NOT NULL,
     "revoked_at" TIMESTAMPTZ(3),
     "revoked_by" TEXT,
@@ -175,7 +177,7 @@ CREATE INDEX "sessions_tenant_id_device_id_state_id_idx" ON "sessions"("tenant_i
     WHERE "device_id" IS NOT NULL;
 
 -- What has expired but whose row has not followed: for status=expired and for the sweep.
-CREATE INDEX "sessions_tenant_id_state_expires_at_idx" ON "sessions"("tenant_id", "state", "expires_at")
+CREATE INDEX "sessions_tenant_id_state_ends_at_idx" ON "sessions"("tenant_id", "state", "ends_at")
     WHERE "state" = 'active';
 
 CREATE INDEX "events_tenant_id_session_id_id_idx" ON "events"("tenant_id", "session_id", "id")

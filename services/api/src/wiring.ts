@@ -15,10 +15,14 @@ import { createIdempotentRuns } from './http/idempotent-runs.ts'
 import { createRefreshService } from './refresh/refresh.service.ts'
 import { createRefreshStore } from './refresh/refresh.store.ts'
 import { createRefreshTokens } from './refresh/refresh-token.ts'
+import { createActivities } from './sessions/activity.ts'
 import { createBulkFollowers } from './sessions/bulk-followers.ts'
 import { createBulkRevokeStore } from './sessions/bulk-revoke.store.ts'
 import { createIssueTokens } from './sessions/issue-tokens.ts'
+import { createLifetimeService } from './sessions/lifetimes.service.ts'
+import { createLifetimeStore } from './sessions/lifetimes.store.ts'
 import { createRevokeQueue } from './sessions/revoke-queue.ts'
+import { createSessionLimitStore } from './sessions/session-limit.store.ts'
 import { createSessionService } from './sessions/sessions.service.ts'
 import { createSessionStore } from './sessions/sessions.store.ts'
 import { createVerifyService } from './sessions/verify.service.ts'
@@ -74,8 +78,18 @@ export function createServices(deps: ServiceDeps) {
   const signingKeyStore = createSigningKeyStore(prisma)
   const signingKeys = createSigningKeyService({ store: signingKeyStore, masterKey, clock })
 
+  const lifetimeStore = createLifetimeStore(pool)
+  const lifetimes = createLifetimeService({ store: lifetimeStore, clock })
+  const activities = createActivities(lifetimeStore.updateActivity, clock)
   const tenantStore = createTenantStore(prisma)
-  const tenants = createTenantService({ store: tenantStore, apiKeys, signingKeys, cursors, clock })
+  const tenants = createTenantService({
+    store: tenantStore,
+    apiKeys,
+    signingKeys,
+    lifetimes,
+    cursors,
+    clock,
+  })
 
   const refreshTokens = createRefreshTokens(masterKey)
   const issueTokens = createIssueTokens({ refreshTokens, issuerOf })
@@ -87,6 +101,7 @@ export function createServices(deps: ServiceDeps) {
   })
   const sessions = createSessionService({
     store: sessionStore,
+    limits: createSessionLimitStore(pool),
     revokes: createRevokeQueue(sessionStore),
     bulk,
     followers,
@@ -105,6 +120,7 @@ export function createServices(deps: ServiceDeps) {
   })
   const verifier = createVerifyService({
     store: sessionStore,
+    activities,
     verifiedTokens: createVerifiedTokens(VERIFIED_TOKENS_PER_GENERATION),
     clock,
     issuerOf,
@@ -117,6 +133,8 @@ export function createServices(deps: ServiceDeps) {
     sweeps: createSweepStore(pool),
     followers,
     lastUsed,
+    activities,
+    lifetimes,
     onError: (error, task) => log.error({ err: error, task }, 'a background task failed'),
   })
   const events = createEventService({ store: createEventStore(prisma), cursors })

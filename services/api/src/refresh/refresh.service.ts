@@ -101,7 +101,7 @@ export function createRefreshService(deps: RefreshDeps): RefreshService {
         fromGeneration: token.generation,
         familyHash,
         at: new Date(clock.nowMs()),
-        accessTokenTtlSeconds: accessTokenTtls(tenant.settings),
+        ...lifetimesByApp(tenant.settings),
       })
       return rotated === null
         ? explain(tenant, token, familyHash, presentedAddress)
@@ -132,11 +132,25 @@ function isHonoured(
   return now.getTime() - session.refreshedAt.getTime() < settings.refresh_grace_seconds * 1000
 }
 
-function accessTokenTtls(settings: TenantSettings) {
-  const byApp = Object.entries(settings.apps).flatMap(([appId, { access_token_ttl_seconds }]) =>
-    access_token_ttl_seconds === undefined ? [] : [[appId, access_token_ttl_seconds] as const],
-  )
-  return { default: settings.access_token_ttl_seconds, byApp: Object.fromEntries(byApp) }
+/** For the database, which alone knows the app of the session. */
+function lifetimesByApp(settings: TenantSettings) {
+  const pick = <T>(select: (app: TenantSettings['apps'][string]) => T | undefined) => {
+    const entries = Object.entries(settings.apps).flatMap(([appId, app]) => {
+      const value = select(app)
+      return value === undefined ? [] : [[appId, value] as const]
+    })
+    return Object.fromEntries(entries)
+  }
+  return {
+    accessTokenTtlSeconds: {
+      default: settings.access_token_ttl_seconds,
+      byApp: pick(app => app.access_token_ttl_seconds),
+    },
+    idleTtlSeconds: {
+      default: settings.idle_ttl_seconds,
+      byApp: pick(app => app.idle_ttl_seconds),
+    },
+  }
 }
 
 function addressOf(given: string | null): string | null {

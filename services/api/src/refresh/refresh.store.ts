@@ -19,6 +19,8 @@ export interface Rotation {
   familyHash: Buffer
   at: Date
   accessTokenTtlSeconds: { default: number; byApp: Record<string, number> }
+  /** Null: a session of this app does not end by being idle. */
+  idleTtlSeconds: { default: number | null; byApp: Record<string, number | null> }
 }
 
 export interface Reuse {
@@ -43,7 +45,9 @@ export const REUSE_REASON = 'refresh_token_reuse'
 
 export function createRefreshStore(pool: Pool): RefreshStore {
   return {
-    async rotate(tenantId, { sessionId, fromGeneration, familyHash, at, accessTokenTtlSeconds }) {
+    async rotate(tenantId, rotation) {
+      const { sessionId, fromGeneration, familyHash, at } = rotation
+      const { accessTokenTtlSeconds, idleTtlSeconds } = rotation
       const { rows } = await pool.query<RefreshableSession>({
         name: 'rotate_refresh',
         text: ROTATE,
@@ -55,6 +59,8 @@ export function createRefreshStore(pool: Pool): RefreshStore {
           familyHash,
           accessTokenTtlSeconds.default,
           JSON.stringify(accessTokenTtlSeconds.byApp),
+          idleTtlSeconds.default,
+          JSON.stringify(idleTtlSeconds.byApp),
         ],
       })
       return rows[0] ?? null
@@ -99,6 +105,8 @@ const ROTATE = `
       refresh_generation = refresh_generation + 1,
       refreshed_at = $2,
       last_active_at = greatest(last_active_at, $2),
+      ends_at = least(expires_at, $2 + make_interval(secs =>
+        CASE WHEN $9::jsonb ? app_id THEN ($9::jsonb ->> app_id)::int ELSE $8::int END)),
       token_expires_at = greatest(
         token_expires_at,
         least(
@@ -106,7 +114,7 @@ const ROTATE = `
           $2 + make_interval(secs => coalesce(($7::jsonb ->> app_id)::int, $6::int))
         )
       )
-    WHERE tenant_id = $1 AND id = $3 AND state = 'active' AND expires_at > $2
+    WHERE tenant_id = $1 AND id = $3 AND state = 'active' AND ends_at > $2
       AND refresh_generation = $4 AND refresh_family_hash = $5 AND NOT ${COVERED_BY_PENDING}
     RETURNING session.*
   ), bulk AS (
@@ -123,7 +131,7 @@ const REVOKE_FOR_REUSE = `
   WITH ended AS (
     UPDATE sessions AS session
     SET state = 'revoked', revoked_at = $3, revoked_by = 'system', revoke_reason = $6
-    WHERE tenant_id = $1 AND id = $2 AND state = 'active' AND expires_at > $3
+    WHERE tenant_id = $1 AND id = $2 AND state = 'active' AND ends_at > $3
       AND refresh_generation > $4 AND NOT ${COVERED_BY_PENDING}
     RETURNING user_id, token_expires_at, ip_address
   ), change AS (

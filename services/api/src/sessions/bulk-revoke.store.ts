@@ -1,5 +1,6 @@
 import type { Pool, PoolClient } from 'pg'
 import { newId } from '../shared/ids.ts'
+import { createTurns } from '../shared/turns.ts'
 import { MAX_ACCESS_TOKEN_TTL_SECONDS } from '../tenants/tenants.schema.ts'
 import { COVERED_BY_PENDING } from './sessions.sql.ts'
 
@@ -52,11 +53,12 @@ export interface BulkRevokeStore {
  * is created meanwhile is of the new generation, and lives.
  */
 export function createBulkRevokeStore(pool: Pool): BulkRevokeStore {
+  const turns = createTurns()
   return {
     count: (tenantId, filters, now) => countActive(pool, tenantId, filters, now, null),
 
     async revoke(tenantId, filters, { revokedBy, reason, at }) {
-      return withTurn(pool, tenantId, async client => {
+      const revokeInTurn = async (client: PoolClient) => {
         const generation = await nextGeneration(client, tenantId)
         await client.query('BEGIN')
         const count = await countActive(client, tenantId, filters, at, generation)
@@ -85,7 +87,8 @@ export function createBulkRevokeStore(pool: Pool): BulkRevokeStore {
         const seq = rows[0]?.seq
         if (seq === undefined) throw new Error('the tenant has no head')
         return { revoked: count, pending: { tenantId, seq } }
-      })
+      }
+      return turns.take(tenantId, () => withTurn(pool, tenantId, revokeInTurn))
     },
 
     async applyBatch({ tenantId, seq }, batchSize) {
@@ -132,7 +135,7 @@ async function countActive(
   beforeGeneration: number | null,
 ): Promise<number> {
   const values: unknown[] = [tenantId, now]
-  const conditions = ["session.state = 'active'", 'session.expires_at > $2']
+  const conditions = ["session.state = 'active'", 'session.ends_at > $2']
   const add = (condition: string, value: unknown): void => {
     if (value === undefined || value === null) return
     values.push(value)
@@ -187,7 +190,7 @@ const WRITE_BULK = `
 /** The sessions that a bulk revoke ended and whose rows do not say so yet. */
 const NOT_FOLLOWED = `
   session.tenant_id = bulk.tenant_id AND session.state = 'active'
-  AND session.generation < bulk.generation AND session.expires_at > bulk.created_at
+  AND session.generation < bulk.generation AND session.ends_at > bulk.created_at
   AND (bulk.user_id IS NULL OR session.user_id = bulk.user_id)
   AND (bulk.org_id IS NULL OR session.org_id = bulk.org_id)
   AND (bulk.app_id IS NULL OR session.app_id = bulk.app_id)

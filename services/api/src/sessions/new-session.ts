@@ -2,7 +2,7 @@ import type { DeviceService } from '../devices/devices.service.ts'
 import { normaliseIpAddress } from '../devices/ip-address.ts'
 import { newId } from '../shared/ids.ts'
 import { Problem } from '../shared/problem.ts'
-import { lifetimesOf, type TenantSettings } from '../tenants/tenants.schema.ts'
+import { endOf, lifetimesOf, type TenantSettings } from '../tenants/tenants.schema.ts'
 import { type CreateSession, MAX_METADATA_BYTES } from './sessions.schema.ts'
 import type { NewSession } from './sessions.store.ts'
 
@@ -26,9 +26,9 @@ export function newSession(
     ipAddress,
     device: body.device ?? null,
   })
-  const { accessTokenTtlSeconds, sessionTtlSeconds } = lifetimesOf(settings, app_id)
+  const lifetimes = lifetimesOf(settings, app_id)
   const now = new Date(nowMs)
-  const expiresAtMs = nowMs + (body.expires_in ?? sessionTtlSeconds) * 1000
+  const expiresAtMs = nowMs + (body.expires_in ?? lifetimes.sessionTtlSeconds) * 1000
   return {
     tenantId,
     id: newId('ses'),
@@ -51,8 +51,10 @@ export function newSession(
     createdAt: now,
     lastActiveAt: now,
     expiresAt: new Date(expiresAtMs),
+    isExpiryGiven: body.expires_in !== undefined,
+    endsAt: new Date(endOf(nowMs, expiresAtMs, lifetimes.idleTtlSeconds)),
     // A token never outlives its session.
-    tokenExpiresAt: new Date(Math.min(nowMs + accessTokenTtlSeconds * 1000, expiresAtMs)),
+    tokenExpiresAt: new Date(Math.min(nowMs + lifetimes.accessTokenTtlSeconds * 1000, expiresAtMs)),
   }
 }
 

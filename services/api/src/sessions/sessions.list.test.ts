@@ -15,13 +15,14 @@ beforeAll(async () => {
   // Nine sessions in ten have ended; each filter's value holds a tenth of all.
   await node.database.pool.query(
     `INSERT INTO sessions (tenant_id, id, user_id, org_id, app_id, device_id, state, amr, auth_time,
-       device_type, generation, created_at, last_active_at, expires_at, token_expires_at, revoked_at,
+       device_type, generation, created_at, last_active_at, expires_at, ends_at, token_expires_at, revoked_at,
        refresh_family_hash)
      SELECT $1, 'ses_01AAAAAAAAAAAAAAAAAA' || lpad(n::text, 6, '0'), 'user' || n % 10,
        'org' || n % 10, 'app' || n % 10, 'device' || n % 10,
        (ARRAY['active', 'revoked', 'revoked', 'revoked', 'expired', 'expired', 'expired', 'revoked',
               'expired', 'revoked'])[1 + (n / 10) % 10],
        '{}', now(), 'other', 0, now(), now(),
+       now() + interval '1 day',
        CASE WHEN (n / 10) % 10 IN (4, 5, 6, 8) THEN now() - interval '1 day' ELSE now() + interval '1 day' END,
        now(), CASE WHEN (n / 10) % 10 IN (1, 2, 3, 7, 9) THEN now() END, sha256('x')
      FROM generate_series(1, $2) AS n`,

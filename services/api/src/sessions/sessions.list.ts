@@ -88,14 +88,12 @@ const inState = (state: string): string => `session.state = '${state}'`
 // Found by expiry, not by walking all that are active: the sweep keeps them few.
 const LAPSED = `(
   SELECT * FROM sessions
-  WHERE tenant_id = $1 AND state = 'active' AND expires_at <= $2 OFFSET 0)`
+  WHERE tenant_id = $1 AND state = 'active' AND ends_at <= $2 OFFSET 0)`
 
 function branchesOf(status: SessionFilters['status'], isFiltered: boolean): Branch[] {
   switch (status) {
     case 'active':
-      return [
-        { where: [inState('active'), 'session.expires_at > $2', `NOT ${COVERED_BY_PENDING}`] },
-      ]
+      return [{ where: [inState('active'), 'session.ends_at > $2', `NOT ${COVERED_BY_PENDING}`] }]
     case 'revoked':
       return [
         { where: [inState('revoked')] },

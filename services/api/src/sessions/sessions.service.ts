@@ -5,11 +5,13 @@ import type { Clock } from '../shared/clock.ts'
 import { type Cursors, toPage } from '../shared/cursor.ts'
 import { Problem } from '../shared/problem.ts'
 import { DEFAULT_PAGE_LIMIT, type PageOf } from '../shared/schema.ts'
+import type { TenantSettings } from '../tenants/tenants.schema.ts'
 import type { BulkFollowers } from './bulk-followers.ts'
 import type { BulkRevokeStore } from './bulk-revoke.store.ts'
 import type { IssueTokens } from './issue-tokens.ts'
 import { newSession, refuseLargeMetadata } from './new-session.ts'
 import type { RevokeQueue } from './revoke-queue.ts'
+import type { SessionLimitStore } from './session-limit.store.ts'
 import { toSession } from './session-view.ts'
 import type {
   CreateSession,
@@ -19,10 +21,13 @@ import type {
   SessionTokens,
   UpdateSession,
 } from './sessions.schema.ts'
-import type { SessionStore } from './sessions.store.ts'
+import type { NewSession, SessionStore } from './sessions.store.ts'
 
 export interface SessionService {
-  /** @throws Problem request_invalid for an address that is none, or metadata over 4 KB. */
+  /**
+   * @throws Problem request_invalid for an address that is none, or metadata over 4 KB;
+   *   session_limit_reached where the tenant refuses a sign-in beyond its limit.
+   */
   create(by: Actor, body: CreateSession): Promise<SessionTokens>
   get(tenantId: string, id: string): Promise<Session>
   list(tenantId: string, query: ListSessionsQuery): Promise<PageOf<Session>>
@@ -36,6 +41,7 @@ export interface SessionService {
 
 export interface SessionDeps {
   store: Omit<SessionStore, 'revoke'>
+  limits: SessionLimitStore
   revokes: RevokeQueue
   bulk: BulkRevokeStore
   followers: Pick<BulkFollowers, 'follow'>
@@ -47,8 +53,18 @@ export interface SessionDeps {
 }
 
 export function createSessionService(deps: SessionDeps): SessionService {
-  const { store, revokes, bulk, followers, devices, refreshTokens, issueTokens, cursors, clock } =
-    deps
+  const {
+    store,
+    limits,
+    revokes,
+    bulk,
+    followers,
+    devices,
+    refreshTokens,
+    issueTokens,
+    cursors,
+    clock,
+  } = deps
 
   const get = async (tenantId: string, id: string): Promise<Session> => {
     const row = await store.find(tenantId, id, new Date(clock.nowMs()))
@@ -56,14 +72,28 @@ export function createSessionService(deps: SessionDeps): SessionService {
     return toSession(row)
   }
 
+  const insert = async (
+    { max_sessions_per_user: max, on_limit: onLimit }: TenantSettings,
+    session: NewSession,
+    actor: string,
+  ): Promise<number> => {
+    if (max === null) return store.insert(session.tenantId, session, actor)
+    const generation = await limits.insert(session.tenantId, session, actor, { max, onLimit })
+    if (generation === null)
+      throw new Problem('session_limit_reached', {
+        detail: `A user of this tenant may have ${max} active sessions. End one first.`,
+      })
+    return generation
+  }
+
   return {
     get,
 
-    async create({ actor, tenantId, tenant }, body) {
+    async create({ actor, tenant }, body) {
       const { familySecret, familyHash } = refreshTokens.createFamily()
       const facts = newSession(body, tenant, clock.nowMs(), devices)
       const session = { ...facts, refreshFamilyHash: familyHash }
-      const generation = await store.insert(tenantId, session, actor)
+      const generation = await insert(tenant.settings, session, actor)
       return issueTokens(tenant, {
         session: { ...session, ...NOT_REVOKED, status: 'active' },
         generation,

@@ -8,7 +8,7 @@
 export const COVERS = `
   bulk.tenant_id = session.tenant_id AND bulk.kind = 'bulk' AND bulk.applied_at IS NULL
   AND bulk.generation > session.generation
-  AND bulk.created_at < session.expires_at
+  AND bulk.created_at < session.ends_at
   AND (bulk.user_id IS NULL OR bulk.user_id = session.user_id)
   AND (bulk.org_id IS NULL OR bulk.org_id = session.org_id)
   AND (bulk.app_id IS NULL OR bulk.app_id = session.app_id)
@@ -34,7 +34,7 @@ export const SESSION_COLUMNS = `
   session.org_id AS "orgId", session.app_id AS "appId", session.role,
   CASE
     WHEN session.state = 'revoked' OR bulk.created_at IS NOT NULL THEN 'revoked'
-    WHEN session.state = 'expired' OR session.expires_at <= $2 THEN 'expired'
+    WHEN session.state = 'expired' OR session.ends_at <= $2 THEN 'expired'
     ELSE 'active'
   END AS status,
   session.amr, session.auth_time AS "authTime", session.user_agent AS "userAgent",

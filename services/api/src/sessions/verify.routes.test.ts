@@ -126,7 +126,7 @@ describe('POST /v1/sessions/verify', () => {
     const { session, access_token: token } = await tenant.session()
     // A change of role makes the node look at the session itself.
     await tenant.call('PATCH', `/v1/sessions/${session.id}`, { body: { role: 'x' } })
-    await sesame.node.database.pool.query('UPDATE sessions SET expires_at = $2 WHERE id = $1', [
+    await sesame.node.database.pool.query('UPDATE sessions SET ends_at = $2 WHERE id = $1', [
       session.id,
       new Date(sesame.node.clock.nowMs() - 1000),
     ])

@@ -1,7 +1,9 @@
 import type { TenantCopy } from '../freshness/tenant-copy.ts'
 import type { Clock } from '../shared/clock.ts'
+import { endOf, lifetimesOf } from '../tenants/tenants.schema.ts'
 import { type AccessTokenClaims, authenticateToken, checkTimes } from '../tokens/access-token.ts'
 import type { VerifiedTokens } from '../tokens/verified-tokens.cache.ts'
+import type { Activities } from './activity.ts'
 import type { InvalidReason, Verification } from './sessions.schema.ts'
 import type { SessionStore, StoredSession } from './sessions.store.ts'
 
@@ -18,6 +20,7 @@ export interface VerifyService {
 export interface VerifyDeps {
   store: Pick<SessionStore, 'find'>
   verifiedTokens: VerifiedTokens
+  activities: Pick<Activities, 'note'>
   clock: Clock
   issuerOf(tenantId: string): string
 }
@@ -27,7 +30,7 @@ export interface VerifyDeps {
  * the times, and last whether the session is still good.
  */
 export function createVerifyService(deps: VerifyDeps): VerifyService {
-  const { store, verifiedTokens, clock, issuerOf } = deps
+  const { store, verifiedTokens, activities, clock, issuerOf } = deps
 
   const authenticate = (tenant: TenantCopy, token: string, nowMs: number) => {
     const known = verifiedTokens.find(token, tenant.keyring)
@@ -59,13 +62,21 @@ export function createVerifyService(deps: VerifyDeps): VerifyService {
       const untimely = checkTimes(claims, nowMs)
       if (untimely !== null) return refusal(untimely)
       if (tenant.status === 'suspended') return refusal('session_revoked')
-      const mayHaveEnded = tenant.revocations.mayConcern({
-        sessionId: claims.sid,
-        userId: claims.sub,
-        orgId: claims.org_id,
-        appId: claims.client_id,
-        generation: claims.gen,
-      })
+      const { sessionTtlSeconds, idleTtlSeconds } = lifetimesOf(tenant.settings, claims.client_id)
+      activities.note(
+        { tenantId: tenant.tenantId, sessionId: claims.sid, idleTtlSeconds },
+        claims.iat * 1000,
+      )
+      const latestEndMs = (claims.auth_time + sessionTtlSeconds) * 1000
+      const mayHaveEnded =
+        nowMs >= endOf(claims.iat * 1000, latestEndMs, idleTtlSeconds) ||
+        tenant.revocations.mayConcern({
+          sessionId: claims.sid,
+          userId: claims.sub,
+          orgId: claims.org_id,
+          appId: claims.client_id,
+          generation: claims.gen,
+        })
       return mayHaveEnded ? askPostgres(claims) : toVerification(claims, null)
     },
   }

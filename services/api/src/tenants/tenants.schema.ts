@@ -91,6 +91,16 @@ export function lifetimesOf(settings: TenantSettings, appId: string | null) {
   }
 }
 
+/** When a session ends that was last active at this time: by its age or by being idle. */
+export const endOf = (
+  lastActiveMs: number,
+  expiresAtMs: number,
+  idleTtlSeconds: number | null,
+): number =>
+  idleTtlSeconds === null
+    ? expiresAtMs
+    : Math.min(expiresAtMs, lastActiveMs + idleTtlSeconds * 1000)
+
 export const TenantId = Type.String({
   pattern: idPattern('tnt'),
   description: 'Id of a tenant.',

@@ -1,6 +1,7 @@
 import type { ApiKeyWithSecret } from '../api-keys/api-keys.schema.ts'
 import { SCOPES } from '../api-keys/api-keys.schema.ts'
 import type { ApiKeyService } from '../api-keys/api-keys.service.ts'
+import type { LifetimeService } from '../sessions/lifetimes.service.ts'
 import type { Clock } from '../shared/clock.ts'
 import { type Cursors, toPage } from '../shared/cursor.ts'
 import { newId, SERVICE_TENANT_ID } from '../shared/ids.ts'
@@ -27,6 +28,7 @@ export interface TenantDeps {
   store: TenantStore
   apiKeys: Pick<ApiKeyService, 'create'>
   signingKeys: Pick<SigningKeyService, 'createFirst'>
+  lifetimes: Pick<LifetimeService, 'follow'>
   cursors: Cursors
   clock: Clock
 }
@@ -34,7 +36,7 @@ export interface TenantDeps {
 const OPERATOR = 'operator'
 
 export function createTenantService(deps: TenantDeps): TenantService {
-  const { store, apiKeys, signingKeys, cursors, clock } = deps
+  const { store, apiKeys, signingKeys, lifetimes, cursors, clock } = deps
   return {
     async create({ name, status = 'active', settings = {} }) {
       const createdAt = new Date(clock.nowMs())
@@ -69,6 +71,7 @@ export function createTenantService(deps: TenantDeps): TenantService {
         ...(settings !== undefined && { settings: mergeSettings(tenant.settings, settings) }),
       }))
       if (updated === null) throw new Problem('tenant_not_found')
+      if (settings !== undefined) await lifetimes.follow(tenantId)
       return toTenant(updated)
     },
 

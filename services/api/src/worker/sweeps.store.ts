@@ -39,7 +39,7 @@ const EXPIRE_SESSIONS = `
     CROSS JOIN LATERAL (
       SELECT session.tenant_id, session.id FROM sessions AS session
       WHERE session.tenant_id = tenants.tenant_id AND session.state = 'active'
-        AND session.expires_at <= now()
+        AND session.ends_at <= now()
         AND NOT EXISTS (SELECT FROM tenant_changes AS bulk WHERE ${COVERS})
       LIMIT $1 FOR UPDATE SKIP LOCKED
     ) AS lapsed

@@ -1,5 +1,7 @@
 import type { LastUsed } from '../api-keys/last-used.ts'
+import type { Activities } from '../sessions/activity.ts'
 import type { BulkFollowers } from '../sessions/bulk-followers.ts'
+import type { LifetimeService } from '../sessions/lifetimes.service.ts'
 import type { SweepStore } from './sweeps.store.ts'
 
 /** The work that no request waits for. Any number of workers may run: each thing is done once. */
@@ -13,17 +15,22 @@ export interface WorkerDeps {
   sweeps: SweepStore
   followers: BulkFollowers
   lastUsed: LastUsed
+  activities: Pick<Activities, 'flush'>
+  lifetimes: Pick<LifetimeService, 'followAll'>
   onError(error: unknown, task: string): void
 }
 
 const BATCH_SIZE = 1_000
 
-export function createWorker({ sweeps, followers, lastUsed, onError }: WorkerDeps): Worker {
+export function createWorker(deps: WorkerDeps): Worker {
+  const { sweeps, followers, lastUsed, activities, lifetimes, onError } = deps
   const untilDone = (sweep: (batchSize: number) => Promise<number>) => async (): Promise<void> => {
     while (!isStopping && (await sweep(BATCH_SIZE)) >= BATCH_SIZE) await pause(BREATH_MS)
   }
   const tasks: Task[] = [
     { name: 'last_used', everyMs: 1_000, run: () => lastUsed.flush() },
+    { name: 'activity', everyMs: 5_000, run: () => activities.flush() },
+    { name: 'lifetimes', everyMs: 30_000, run: lifetimes.followAll },
     { name: 'expire_sessions', everyMs: 2_000, run: untilDone(sweeps.expireSessions) },
     {
       name: 'bulk_followers',
@@ -70,6 +77,7 @@ export function createWorker({ sweeps, followers, lastUsed, onError }: WorkerDep
       await Promise.all(underWay)
       await followers.close()
       await runOnce({ name: 'last_used', everyMs: 0, run: () => lastUsed.flush({ all: true }) })
+      await runOnce({ name: 'activity', everyMs: 0, run: () => activities.flush({ all: true }) })
     },
   }
 }
