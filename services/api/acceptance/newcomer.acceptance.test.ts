@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import fastifyJwt from '@fastify/jwt'
 import Fastify from 'fastify'
-import { createRemoteJWKSet, importJWK, exportSPKI, jwtVerify } from 'jose'
+import { createRemoteJWKSet, exportSPKI, importJWK, jwtVerify } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createStage, type Service, type Stage, shownBy } from './service.ts'
 

@@ -138,7 +138,8 @@ export async function freePort(): Promise<number> {
 
 /** What a first start shows. */
 export function shownBy(stdout: string) {
-  const shown = (label: string): string => new RegExp(`^ *${label} +(\\S+)$`, 'm').exec(stdout)?.[1] ?? ''
+  const shown = (label: string): string =>
+    new RegExp(`^ *${label} +(\\S+)$`, 'm').exec(stdout)?.[1] ?? ''
   return {
     operatorKey: shown('Operator key'),
     masterKey: shown('Master key'),

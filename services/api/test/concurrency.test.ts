@@ -13,7 +13,9 @@ afterAll(() => sesame.close())
 
 const times = <T>(count: number, work: (n: number) => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: count }, (_, n) => work(n)))
-const statusesOf = (answers: Answer[]): number[] => [...new Set(answers.map(({ status }) => status))]
+const statusesOf = (answers: Answer[]): number[] => [
+  ...new Set(answers.map(({ status }) => status)),
+]
 const verify = (token: string) =>
   tenant.call('POST', '/v1/sessions/verify', { body: { token } }).then(({ body }) => body)
 

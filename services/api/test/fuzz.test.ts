@@ -138,7 +138,9 @@ const objectOf = (schema: unknown): fc.Arbitrary<Record<string, unknown>> => {
 
 /** Percent-encoded by somebody careless: what cannot be encoded is replaced, some is left as it is. */
 const encode = (value: unknown): string =>
-  encodeURIComponent(String(typeof value === 'object' ? JSON.stringify(value) : value).toWellFormed())
+  encodeURIComponent(
+    String(typeof value === 'object' ? JSON.stringify(value) : value).toWellFormed(),
+  )
 
 const BROKEN_ENCODINGS = ['%', '%zz', '%ED%A0%80', '%00', '%2e%2e%2f', '%c0%af', '%FF']
 
@@ -247,8 +249,8 @@ function expectOrderly(
   const told = `${route.method} ${path} ${JSON.stringify(headers)} ${payload?.slice(0, 500)}`
   if (status >= 500) throw new Error(`${status} for ${told}: ${body}`)
   expect(response.headers['x-request-id']).toMatch(/^req_/)
+  // A name that was accepted is the caller's own, and given back.
   for (const secret of SECRETS)
-    // A name that was accepted is the caller's own, and given back.
     if (status >= 400 && body.includes(secret)) throw new Error(`an echo for ${told}: ${body}`)
   if (body.includes(TEST_OPERATOR_KEY)) throw new Error(`the operator key for ${told}`)
   if (status < 400) return

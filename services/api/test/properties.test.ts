@@ -147,8 +147,7 @@ describe('a cursor', () => {
       `${cursor}\n`,
       'A'.repeat(10_240),
     ]
-    for (const text of others)
-      expect(() => cursors.open(where, text)).toThrow('cursor_invalid')
+    for (const text of others) expect(() => cursors.open(where, text)).toThrow('cursor_invalid')
   })
 
   it('of any text at all is refused, never an error of ours', () => {
@@ -231,9 +230,12 @@ describe('a refresh token', () => {
 
   it('is refused with any character replaced, added or left out', () => {
     const text = tokens.seal(made(7))
-    fc.assert(fc.property(alteredOnce(text, `${BASE64URL}.`), each => tokens.open(each) === null), {
-      numRuns: 2_000,
-    })
+    fc.assert(
+      fc.property(alteredOnce(text, `${BASE64URL}.`), each => tokens.open(each) === null),
+      {
+        numRuns: 2_000,
+      },
+    )
     for (let at = 0; at <= text.length; at++) {
       expect(tokens.open(`${text.slice(0, at)}A${text.slice(at)}`)).toBeNull()
       if (at < text.length) expect(tokens.open(text.slice(0, at) + text.slice(at + 1))).toBeNull()
@@ -292,7 +294,8 @@ describe('settings', () => {
   })
 
   it('that cannot be read are the defaults', () => {
-    for (const stored of [null, undefined, 7, 'x']) expect(readSettings(stored)).toEqual(DEFAULT_SETTINGS)
+    for (const stored of [null, undefined, 7, 'x'])
+      expect(readSettings(stored)).toEqual(DEFAULT_SETTINGS)
   })
 
   it('of an app come before those of the tenant, one by one, whatever the app is called', () => {
@@ -307,7 +310,13 @@ describe('settings', () => {
         })
         expect(lifetimesOf({ ...settings, apps: {} }, appId).sessionTtlSeconds).toBe(2_592_000)
       }),
-      { examples: [['__proto__', 60], ['constructor', 60], ['toString', 60]] },
+      {
+        examples: [
+          ['__proto__', 60],
+          ['constructor', 60],
+          ['toString', 60],
+        ],
+      },
     )
   })
 })

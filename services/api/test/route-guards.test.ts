@@ -157,7 +157,8 @@ describe('every route', () => {
     const open = routes.flatMap(route =>
       Object.entries(declared(route).response ?? {}).flatMap(([status, schema]) =>
         walk(schema as JsonSchema, `${nameOf(route)} ${status}`).filter(
-          ({ schema: part }) => part.properties !== undefined && part.additionalProperties !== false,
+          ({ schema: part }) =>
+            part.properties !== undefined && part.additionalProperties !== false,
         ),
       ),
     )

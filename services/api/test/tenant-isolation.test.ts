@@ -130,8 +130,16 @@ describe('to another tenant', () => {
       walked.push(nameOf(route))
       for (const name of names) expect(existing).toHaveProperty(name)
       const call = bodyOf(route)
-      const theirs = await intrude(route.method, pathOf(route.url, n => existing[n] ?? ''), call)
-      const nobodys = await intrude(route.method, pathOf(route.url, n => unknown[n] ?? ''), call)
+      const theirs = await intrude(
+        route.method,
+        pathOf(route.url, n => existing[n] ?? ''),
+        call,
+      )
+      const nobodys = await intrude(
+        route.method,
+        pathOf(route.url, n => unknown[n] ?? ''),
+        call,
+      )
       expect([nameOf(route), comparable(theirs)]).toEqual([nameOf(route), comparable(nobodys)])
       const expected = route.config.operator === true ? 403 : 404
       expect([nameOf(route), theirs.status]).toEqual([nameOf(route), expected])
@@ -169,8 +177,9 @@ describe('to another tenant', () => {
   it('a bulk revoke by the ids of a tenant ends nothing of it', async () => {
     const before = await contentsOf(owner.id)
     for (const name of ['user_id', 'org_id', 'app_id'])
-      expect((await intrude('DELETE', '/v1/sessions', { query: { [name]: existing[name] ?? '' } })).body)
-        .toEqual({ revoked: 0 })
+      expect(
+        (await intrude('DELETE', '/v1/sessions', { query: { [name]: existing[name] ?? '' } })).body,
+      ).toEqual({ revoked: 0 })
     const { session_id: except = '' } = existing
     await intrude('DELETE', '/v1/sessions', { query: { except } })
     await intrude('DELETE', '/v1/sessions')

@@ -560,3 +560,102 @@ describe('DELETE /v1/sessions', () => {
     expect((await get(session.id)).body.status).toBe('active')
   })
 })
+
+describe('a body', () => {
+  const post = (headers: Record<string, string>, text: string) =>
+    tenant.call('POST', '/v1/sessions', { headers, body: text })
+  const JSON_TYPE = { 'content-type': 'application/json' }
+  const bodyOfBytes = (bytes: number): string => {
+    const [start, end] = ['{"user_id":"u","user_agent":"', '"}']
+    return start + 'x'.repeat(bytes - start.length - end.length) + end
+  }
+
+  it('of 64 KB is read, and of one byte more is 413', async () => {
+    const largest = await post(JSON_TYPE, bodyOfBytes(64 * 1024))
+    expectProblem(largest, 'request_invalid', 'user_agent')
+    expectProblem(await post(JSON_TYPE, bodyOfBytes(64 * 1024 + 1)), 'body_too_large')
+  })
+
+  it.each([
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'application/json\t',
+    'application/json; charset=utf-16',
+    'application/json; charset=utf-8; x=y',
+    'application/jsonp',
+    'application/merge-patch+json',
+  ])('of type %j is 415', async type => {
+    expectProblem(
+      await post({ 'content-type': type }, '{"user_id":"u"}'),
+      'content_type_unsupported',
+    )
+  })
+
+  it.each([
+    'application/json; charset=utf-8',
+    'application/json;charset=UTF-8',
+    'Application/JSON',
+  ])('of type %j is read', async type => {
+    expect((await post({ 'content-type': type }, '{"user_id":"u"}')).status).toBe(201)
+  })
+
+  it.each([
+    ['half of one', '{"user_id":'],
+    ['a field twice', '{"user_id":"a","user_id":"b"}'],
+    ['a field twice, spelt differently', '{"user_id":"a","user\\u005fid":"b"}'],
+    ['a prototype', '{"user_id":"a","__proto__":{"role":"admin"}}'],
+    ['a comma too many', '{"user_id":"a",}'],
+    ['a comment', '{"user_id":"a"} // x'],
+    ['nothing', ' '],
+    ['depth', '['.repeat(10_000)],
+  ])('that holds %s is not JSON to us', async (_, text) => {
+    expectProblem(await post(JSON_TYPE, text), 'body_malformed')
+  })
+
+  it.each([
+    ['NUL', '{"user_id":"a","user_agent":"x\\u0000"}'],
+    ['half of a surrogate pair', '{"user_id":"a","user_agent":"\\ud800"}'],
+    ['a list', '[]'],
+    ['a text', '"u"'],
+    ['null', 'null'],
+  ])('that is or holds %s is not valid', async (_, text) => {
+    expectProblem(await post(JSON_TYPE, text), 'request_invalid')
+  })
+
+  it('on a GET is refused', async () => {
+    const answer = await tenant.call('GET', '/v1/sessions', { body: { user_id: 'u' } })
+    expectProblem(answer, 'request_invalid')
+  })
+})
+
+describe('a method that a path does not take', () => {
+  it.each([
+    ['PUT', '/v1/sessions', ['DELETE', 'GET', 'HEAD', 'POST']],
+    ['PATCH', '/v1/sessions', ['DELETE', 'GET', 'HEAD', 'POST']],
+    ['POST', `/v1/sessions/${UNKNOWN_ID}`, ['DELETE', 'GET', 'HEAD', 'PATCH']],
+  ])('%s %s is 405 and names those that it does', async (method, path, methods) => {
+    const answer = await tenant.call(method, path)
+    expectProblem(answer, 'method_not_allowed')
+    expect(String(answer.headers.allow).split(', ').toSorted()).toEqual(methods)
+  })
+
+  it('is 404 where there is no such path, and the path is not repeated', async () => {
+    for (const path of [
+      '/v1/session',
+      '/v2/sessions',
+      '/v1/sessions/',
+      '/V1/sessions',
+      '/secret',
+    ]) {
+      const answer = await tenant.call('GET', `${path}?a=planted`)
+      expectProblem(answer, 'route_not_found')
+      expect(JSON.stringify(answer.body)).not.toMatch(/planted|secret/)
+    }
+  })
+
+  it('HEAD answers as GET does, without the body', async () => {
+    const { status, body, headers } = await tenant.call('HEAD', '/v1/sessions')
+    expect([status, body]).toEqual([200, null])
+    expect(Number(headers['content-length'])).toBeGreaterThan(10)
+  })
+})
