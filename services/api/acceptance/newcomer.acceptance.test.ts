@@ -198,7 +198,8 @@ describe('over a real connection', () => {
         headers: { authorization: `Bearer ${key}`, ...headers },
         body,
       })
-      return [response.status, (await response.json()).code]
+      const { code } = (await response.json()) as { code: string }
+      return [response.status, code]
     }
     const json = { 'content-type': 'application/json' }
     const large = JSON.stringify({ user_id: 'u', metadata: { a: 'x'.repeat(70_000) } })

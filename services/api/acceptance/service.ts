@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Answer } from '../test/test-app.ts'
 
 const SERVER = join(import.meta.dirname, '../src/server.ts')
 const START_LIMIT_MS = 40_000
@@ -26,8 +27,7 @@ export interface Request {
 export interface Response {
   status: number
   headers: Headers
-  // biome-ignore lint/suspicious/noExplicitAny: a test reads what came over the wire as it is
-  body: any
+  body: Answer['body']
 }
 
 /** A temporary folder and whatever was started for a test, to be taken down in the end. */

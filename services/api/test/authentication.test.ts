@@ -118,7 +118,8 @@ describe('a good key', () => {
 
   it('that is sent twice is refused, as is a tenant that is named twice', async () => {
     await sesame.app.listen({ port: 0, host: '127.0.0.1' })
-    const { port } = sesame.app.addresses()[0] ?? { port: 0 }
+    const [address] = sesame.app.addresses()
+    const port = typeof address === 'object' ? address.port : 0
     const { request } = await import('node:http')
     const statusOf = (headers: string[]) =>
       new Promise<number>((resolve, reject) => {

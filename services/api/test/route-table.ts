@@ -70,7 +70,7 @@ function toRoutes({ method, url, schema, config, bodyLimit }: Registered): Regis
 export const enforced = (schema: unknown): JsonSchema => strictSchema(schema) as JsonSchema
 
 /** The path with each parameter replaced. */
-export const pathOf = (url: string, valueOf: (name: string) => string): string =>
-  url.replace(/:(\w+)/g, (_, name: string) => valueOf(name))
+export const pathOf = (url: string, toValue: (name: string) => string): string =>
+  url.replace(/:(\w+)/g, (_, name: string) => toValue(name))
 
 export const nameOf = ({ method, url }: RegisteredRoute): string => `${method} ${url}`

@@ -352,6 +352,13 @@ describe('DELETE /v1/sessions/{id}', () => {
     expect(event.data).toEqual({ reason: 'Stolen, 100 % sure: ünï' })
   })
 
+  it('without an id ends nothing: it is not the route that ends all', async () => {
+    const { session } = await tenant.session()
+    expectProblem(await end(''), 'session_not_found')
+    expectProblem(await tenant.call('DELETE', '/v1/sessions//'), 'route_not_found')
+    expect((await get(session.id)).body.status).toBe('active')
+  })
+
   it('again is 204, and changes neither the reason nor the trail', async () => {
     const { session } = await tenant.session()
     await end(session.id, { reason: 'first' })
@@ -640,13 +647,7 @@ describe('a method that a path does not take', () => {
   })
 
   it('is 404 where there is no such path, and the path is not repeated', async () => {
-    for (const path of [
-      '/v1/session',
-      '/v2/sessions',
-      '/v1/sessions/',
-      '/V1/sessions',
-      '/secret',
-    ]) {
+    for (const path of ['/v1/session', '/v2/sessions', '/V1/sessions', '/secret']) {
       const answer = await tenant.call('GET', `${path}?a=planted`)
       expectProblem(answer, 'route_not_found')
       expect(JSON.stringify(answer.body)).not.toMatch(/planted|secret/)
