@@ -19,6 +19,8 @@ import { securityHeadersPlugin } from './http/security-headers.ts'
 import { createServerOptions } from './http/server-options.ts'
 import { strictInput } from './http/strict-input.ts'
 import { refreshRoutes } from './refresh/refresh.routes.ts'
+import { revocationRoutes } from './revocations/revocations.routes.ts'
+import { Revocation } from './revocations/revocations.schema.ts'
 import { sessionRoutes } from './sessions/sessions.routes.ts'
 import { Session, SessionTokens, Verification } from './sessions/sessions.schema.ts'
 import { type Clock, systemClock } from './shared/clock.ts'
@@ -50,6 +52,7 @@ const NAMED_SCHEMAS = {
   ApiKeyWithSecret,
   Event,
   JwkSet,
+  Revocation,
   Session,
   SessionTokens,
   SigningKey,
@@ -85,9 +88,10 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(discoveryRoutes, { freshness, clock, publicUrl, rateLimits })
   await app.register(
     async v1 => {
-      const { sessions, verifier, refresh, events } = services
+      const { sessions, verifier, refresh, revocations, streams, events } = services
       await v1.register(sessionRoutes, { sessions, verifier, noteVerdict: metrics.verifyVerdict })
       await v1.register(refreshRoutes, { refresh })
+      await v1.register(revocationRoutes, { revocations, streams })
       await v1.register(eventRoutes, { events })
       await v1.register(apiKeyRoutes, { apiKeys })
       await v1.register(signingKeyRoutes, { signingKeys })

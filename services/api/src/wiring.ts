@@ -15,6 +15,9 @@ import { createIdempotentRuns } from './http/idempotent-runs.ts'
 import { createRefreshService } from './refresh/refresh.service.ts'
 import { createRefreshStore } from './refresh/refresh.store.ts'
 import { createRefreshTokens } from './refresh/refresh-token.ts'
+import { createRevocationStreams } from './revocations/revocation-streams.ts'
+import { createRevocationService } from './revocations/revocations.service.ts'
+import { createRevocationStore } from './revocations/revocations.store.ts'
 import { createActivities } from './sessions/activity.ts'
 import { createBulkFollowers } from './sessions/bulk-followers.ts'
 import { createBulkRevokeStore } from './sessions/bulk-revoke.store.ts'
@@ -125,6 +128,13 @@ export function createServices(deps: ServiceDeps) {
     clock,
     issuerOf,
   })
+  const revocationStore = createRevocationStore(pool)
+  const revocations = createRevocationService({ store: revocationStore, clock })
+  const streams = createRevocationStreams({
+    store: revocationStore,
+    clock,
+    onError: error => log.warn({ err: error }, 'the revocation feed could not be read'),
+  })
   const idempotentRuns = createIdempotentRuns({
     store: createIdempotencyStore(pool, masterKey),
     clock,
@@ -147,6 +157,8 @@ export function createServices(deps: ServiceDeps) {
     idempotentRuns,
     pingDatabase: () => pool.query('SELECT 1'),
     refresh,
+    revocations,
+    streams,
     sessions,
     signingKeys,
     tenants,

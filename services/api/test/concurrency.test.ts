@@ -106,6 +106,50 @@ describe('one session', () => {
   })
 })
 
+describe('a limit of sessions for each user', () => {
+  const ROOM = 5
+  const limited = (on_limit: string) =>
+    sesame.tenant({
+      settings: { max_sessions_per_user: ROOM, on_limit, rate_limit_per_second: 1_000_000 },
+    })
+  const signIn = (by: TestTenant, user_id = 'u') =>
+    by.call('POST', '/v1/sessions', { body: { user_id } })
+
+  it('that refuses lets exactly so many of a hundred in, and others by when one leaves', async () => {
+    const own = await limited('refuse')
+    const answers = await times(100, () => signIn(own))
+    const made = answers.filter(({ status }) => status === 201)
+    expect(made).toHaveLength(ROOM)
+    for (const { status, body } of answers.filter(answer => !made.includes(answer)))
+      expect([status, body.code]).toEqual([409, 'session_limit_reached'])
+    expect((await signIn(own, 'somebody-else')).status).toBe(201)
+    await own.call('DELETE', `/v1/sessions/${made[0]?.body.session.id}`)
+    const again = await times(5, () => signIn(own))
+    expect(again.filter(({ status }) => status === 201)).toHaveLength(1)
+  })
+
+  it('that revokes the oldest leaves exactly so many of a hundred, each other refused', async () => {
+    const own = await limited('revoke_oldest')
+    const answers = await times(100, () => signIn(own))
+    expect(statusesOf(answers)).toEqual([201])
+    const active = await walkPages(own, '/v1/sessions', { user_id: 'u' })
+    expect(active).toHaveLength(ROOM)
+    const kept = new Set(active.map(({ id }) => id))
+    for (const { body } of answers) {
+      const token = body.access_token
+      const verdict = await own.call('POST', '/v1/sessions/verify', { body: { token } })
+      expect([body.session.id, verdict.body.valid]).toEqual([
+        body.session.id,
+        kept.has(body.session.id),
+      ])
+    }
+    const { session } = (await signIn(own)).body
+    const after = (await walkPages(own, '/v1/sessions', { user_id: 'u' })).map(({ id }) => id)
+    expect(after).toHaveLength(ROOM)
+    expect(after).toContain(session.id)
+  })
+})
+
 describe('a request that is repeated with its Idempotency-Key', () => {
   it('fifty times at once makes one session, and gets one answer', async () => {
     const call = { headers: { 'idempotency-key': 'once' }, body: { user_id: 'idem' } }

@@ -1,0 +1,84 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyTypeProviderDefault } from 'fastify'
+import { Type } from 'typebox'
+import { actorOf } from '../http/request-context.ts'
+import { Problem } from '../shared/problem.ts'
+import type { RevocationStreams } from './revocation-streams.ts'
+import { ListRevocationsQuery, RevocationPage } from './revocations.schema.ts'
+import type { RevocationService } from './revocations.service.ts'
+
+export interface RevocationRoutesOptions {
+  revocations: RevocationService
+  streams: RevocationStreams
+}
+
+export const revocationRoutes: FastifyPluginAsyncTypebox<RevocationRoutesOptions> = async (
+  app,
+  { revocations, streams },
+) => {
+  const tags = ['Revocations']
+  const config = { scope: 'revocations:read' } as const
+  app.addHook('preClose', async () => streams.close())
+
+  app.get(
+    '/revocations',
+    {
+      schema: {
+        operationId: 'listRevocations',
+        summary: 'The feed of revocations, for those who poll',
+        description: 'Ordered, each entry once. An entry is forgotten when no token can need it.',
+        tags,
+        querystring: ListRevocationsQuery,
+        response: { 200: RevocationPage },
+      },
+      config,
+    },
+    request => revocations.list(actorOf(request).tenantId, request.query),
+  )
+
+  // A stream is no text, whatever the schema says of it: the types of the answer are left aside.
+  app.withTypeProvider<FastifyTypeProviderDefault>().get(
+    '/revocations/stream',
+    {
+      exposeHeadRoute: false,
+      schema: {
+        operationId: 'streamRevocations',
+        summary: 'The feed of revocations as it happens (Server-Sent Events)',
+        description:
+          'First what still matters, or what came after `Last-Event-ID`, then `synced`, then each ' +
+          'revocation as it happens, with a `heartbeat` every five seconds. `reset` means: forget ' +
+          'what you know. When the stream ends, come back with `Last-Event-ID`, at any node.',
+        tags,
+        headers: Type.Object({
+          'last-event-id': Type.Optional(
+            Type.String({ maxLength: 20, description: 'The `id` of the last event that came.' }),
+          ),
+        }),
+        response: {
+          200: {
+            description: 'Events of the types of a revocation, and synced, heartbeat, reset.',
+            content: { 'text/event-stream': { schema: Type.String() } },
+          },
+        },
+      },
+      config,
+    },
+    (request, reply) => {
+      const after = readLastEventId(request.headers['last-event-id'])
+      reply.header('content-type', 'text/event-stream; charset=utf-8')
+      // Proxies that gather an answer before they hand it on would hold revocations back.
+      reply.header('x-accel-buffering', 'no')
+      return reply.send(streams.open(actorOf(request).tenantId, after))
+    },
+  )
+}
+
+const SEQ = /^(?:0|[1-9]\d{0,15})$/
+
+function readLastEventId(header: string | string[] | undefined): number | null {
+  if (header === undefined || header === '') return null
+  if (typeof header === 'string' && SEQ.test(header)) return Number(header)
+  throw new Problem('request_invalid', {
+    errors: [{ field: 'header.last-event-id', message: 'must be the id of an event of this feed' }],
+  })
+}
