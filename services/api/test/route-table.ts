@@ -73,4 +73,9 @@ export const enforced = (schema: unknown): JsonSchema => strictSchema(schema) as
 export const pathOf = (url: string, toValue: (name: string) => string): string =>
   url.replace(/:(\w+)/g, (_, name: string) => toValue(name))
 
+/** Whether the answer goes on for as long as somebody listens: such a route is not simply called. */
+export function isStream({ schema }: RegisteredRoute): boolean {
+  return JSON.stringify(schema.response ?? {}).includes('"text/event-stream"')
+}
+
 export const nameOf = ({ method, url }: RegisteredRoute): string => `${method} ${url}`

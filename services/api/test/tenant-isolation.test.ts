@@ -253,6 +253,8 @@ describe('to another tenant', () => {
       received.push(JSON.stringify(items))
       expect(items.length).toBeGreaterThan(0)
     }
+    const feed = (await intrude('GET', '/v1/revocations')).body.data
+    expect(feed.length).toBeGreaterThan(0)
     const own = (await intrude('GET', '/v1/signing-keys')).body.data
     const jwks = await sesame.anonymous.call('GET', `/t/${intruder.id}/.well-known/jwks.json`)
     received.push(JSON.stringify(jwks.body))
