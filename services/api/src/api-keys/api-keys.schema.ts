@@ -10,7 +10,6 @@ export const SCOPES = [
   'revocations:read',
   'keys:write',
 ] as const
-export type Scope = (typeof SCOPES)[number]
 
 const Scopes = Type.Array(Type.Enum([...SCOPES]), {
   minItems: 1,
