@@ -15,7 +15,7 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { EmbeddedPostgresError } from './errors.ts'
 import type { PostgresBinaries } from './postgres-binaries.ts'
@@ -45,7 +45,8 @@ export function clusterDirOf(dataDir: string): string {
 /** Makes the data folder when it is missing. Its secrets are files with 0600. */
 export function createDataFolder(dataDir: string): void {
   if (existsSync(dataDir)) return
-  mkdirSync(dataDir, { recursive: true })
+  // Only where it must be: in some places (/proc) a recursive mkdir never ends.
+  mkdirSync(dataDir, { recursive: !existsSync(dirname(dataDir)) })
   // Root's Postgres runs as somebody else and must pass through to its own folder.
   chmodSync(dataDir, process.getuid?.() === 0 ? 0o711 : 0o700)
 }

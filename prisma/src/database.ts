@@ -30,7 +30,8 @@ types.setTypeParser(INT8_OID, Number)
 // For a connection of a pool that is busy. That Postgres does not answer at all shows much sooner:
 // each request asks the freshness question first.
 const CONNECT_TIMEOUT_MS = 5_000
-const STATEMENT_TIMEOUT_MS = 30_000
+// Everyday statements take milliseconds. The few that may take longer say so themselves.
+const STATEMENT_TIMEOUT_MS = 5_000
 const FRESHNESS_TIMEOUT_MS = 900
 
 /** Opens no connection before the first query. */
@@ -49,7 +50,7 @@ export function openDatabase({
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     max: poolSize,
     statement_timeout: STATEMENT_TIMEOUT_MS,
-    query_timeout: STATEMENT_TIMEOUT_MS + 1_000,
+    query_timeout: STATEMENT_TIMEOUT_MS + 500,
   })
   const freshnessPool = new Pool({
     ...shared,

@@ -63,11 +63,11 @@ export function createCalls(cluster: Cluster, random: Random): Calls {
   const run = async (
     kind: Operation['kind'],
     { node, call, subjects }: { node: NodeProcess; call: Call; subjects: readonly string[] },
-    outcomeOf: (answer: Answer) => Outcome,
+    judge: (answer: Answer) => Outcome,
   ): Promise<{ answer: Answer; operation: Operation }> => {
     const startMs = nowMs()
     const answer = await http.send(node.url, call)
-    const outcome = outcomeOf(answer)
+    const outcome = judge(answer)
     const { reason, code = reason } = answer.body
     const detail = [answer.status, code, answer.error].filter(Boolean).join(' ')
     const rest = { outcome, detail, subjects }
@@ -81,7 +81,11 @@ export function createCalls(cluster: Cluster, random: Random): Calls {
     anyNode,
     async create(by, body, node = anyNode()) {
       const call = post(by, '/v1/sessions', body)
-      const { answer, operation } = await run('create', { node, call, subjects: by.subjects }, plain)
+      const { answer, operation } = await run(
+        'create',
+        { node, call, subjects: by.subjects },
+        outcomeOf,
+      )
       const session = sessionOf(answer, body.user_id)
       if (session !== null) operation.created = session.id
       return session
@@ -91,21 +95,23 @@ export function createCalls(cluster: Cluster, random: Random): Calls {
       const kid = `kid:${kidOf(session.accessToken)}`
       const subjects = [...by.subjects, `session:${session.id}`, kid]
       const { operation } = await run('verify', { node, call, subjects }, answer =>
-        plain(answer) === 'accepted' && answer.body.valid !== true ? 'refused' : plain(answer),
+        outcomeOf(answer) === 'accepted' && answer.body.valid !== true
+          ? 'refused'
+          : outcomeOf(answer),
       )
       return operation
     },
     async refresh(by, session, node = anyNode()) {
       const call = post(by, '/v1/sessions/refresh', { refresh_token: session.refreshToken })
       const subjects = [...by.subjects, `session:${session.id}`]
-      const { answer } = await run('refresh', { node, call, subjects }, plain)
+      const { answer } = await run('refresh', { node, call, subjects }, outcomeOf)
       return sessionOf(answer, session.userId)
     },
     async revoke(subjects, call, isDone = ({ status }) => status >= 200 && status < 300) {
       const node = anyNode()
       const { answer, operation } = await run('revoke', { node, call, subjects }, given => {
         if (isDone(given)) return 'accepted'
-        return plain(given) === 'failed' ? 'failed' : 'refused'
+        return outcomeOf(given) === 'failed' ? 'failed' : 'refused'
       })
       return { isAcknowledged: operation.outcome === 'accepted', node: node.index, answer }
     },
@@ -135,7 +141,7 @@ export function kidOf(token: string): string {
   return String(header.kid)
 }
 
-function plain({ status }: Answer): Outcome {
+function outcomeOf({ status }: Answer): Outcome {
   if (status >= 200 && status < 300) return 'accepted'
   return status === 0 || status === 408 || status === 429 || status >= 500 ? 'failed' : 'refused'
 }

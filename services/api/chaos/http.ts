@@ -54,8 +54,7 @@ export function createHttpClient(timeoutMs: number): HttpClient {
 
 // Each call comes from an address of its own. From a single one the many refused keys of this test
 // would be slowed down as guessing, and a 429 would hide what the node knows.
-const addressOf = (n: number): string =>
-  `10.${(n >>> 16) & 255}.${(n >>> 8) & 255}.${(n & 255) || 1}`
+const addressOf = (n: number): string => `10.${(n >>> 16) & 255}.${(n >>> 8) & 255}.${n & 255 || 1}`
 
 function exchange(
   agent: Agent,

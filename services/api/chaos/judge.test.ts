@@ -102,7 +102,9 @@ describe('judgeHistory', () => {
     const fault: Fault = { kind: 'postgres paused', node: null, startMs: 100, endMs: 3_100 }
     const [before, during, after, late] = [50, 98, 5_000, 5_200].map(at => verify(at, 'failed'))
     const operations = [before, during, after, late].filter(item => item !== undefined)
-    const { failures, isSound } = judge(operations, { faults: [fault] })
+    const redis: Fault = { ...fault, kind: 'redis killed', startMs: 0, endMs: 6_000 }
+    const { failures, callsOutside, isSound } = judge(operations, { faults: [fault, redis] })
+    expect(callsOutside).toBe(2)
     expect(failures).toEqual({ inFaults: 2, outside: [before, late] })
     expect(isSound).toBe(true)
   })

@@ -9,13 +9,18 @@ export interface Judgement {
   refusedRevokes: Operation[]
   /** Sessions whose create was acknowledged and that the database does not hold. */
   lostCreates: string[]
-  /** Calls without an answer, or with a 5xx: in the window of a fault, and in none. */
+  /**
+   * Calls without an answer, or with a 5xx: in the window of a fault of a node or of Postgres, and in
+   * none. What is done to Redis excuses nothing.
+   */
   failures: { inFaults: number; outside: Operation[] }
+  /** How many calls were made in no fault's window. */
+  callsOutside: number
   isSound: boolean
 }
 
 /** What a fault did may show for this long after it was mended. */
-const AFTERMATH_MS = 2_000
+const AFTERMATH_MS = 1_000
 
 /** Whether the service kept its promises in this history. Knows nothing but the history. */
 export function judgeHistory({ operations, faults, stored }: History): Judgement {
@@ -36,8 +41,11 @@ export function judgeHistory({ operations, faults, stored }: History): Judgement
   )
   const refusedRevokes = revokes.filter(({ outcome }) => outcome === 'refused')
   const lostCreates = listLostCreates(uses, begunAt, stored)
+  const excuses = faults.filter(({ kind }) => !kind.startsWith('redis'))
+  const isExcused = (operation: Operation) => excuses.some(fault => isWithin(operation, fault))
+  const callsOutside = operations.filter(operation => !isExcused(operation))
   const failed = operations.filter(({ outcome }) => outcome === 'failed')
-  const outside = failed.filter(operation => !faults.some(fault => isWithin(operation, fault)))
+  const outside = callsOutside.filter(({ outcome }) => outcome === 'failed')
   const violations = [staleAccepts, wrongRefusals, refusedRevokes, lostCreates]
   return {
     staleAccepts,
@@ -45,6 +53,7 @@ export function judgeHistory({ operations, faults, stored }: History): Judgement
     refusedRevokes,
     lostCreates,
     failures: { inFaults: failed.length - outside.length, outside },
+    callsOutside: callsOutside.length,
     isSound: violations.every(({ length }) => length === 0),
   }
 }

@@ -3,8 +3,8 @@ import {
   type Credential,
   kidOf,
   post,
-  remove,
   type Revoked,
+  remove,
   type Session,
   type SessionBody,
 } from './calls.ts'
@@ -39,7 +39,13 @@ export type Scenario = (tools: RoundTools) => Promise<unknown>
 
 const sessionSubjects = (sessions: readonly Session[]) => sessions.map(({ id }) => `session:${id}`)
 
-const single: Scenario = async ({ calls, shared: { byKey }, signIn, uniqueName, revokeAndProbe }) => {
+const single: Scenario = async ({
+  calls,
+  shared: { byKey },
+  signIn,
+  uniqueName,
+  revokeAndProbe,
+}) => {
   const sessions = await signIn(byKey, 1, { user_id: uniqueName() })
   for (const session of sessions)
     await revokeAndProbe(byKey, [session], () =>
@@ -54,9 +60,10 @@ const bulkBy =
     const name = uniqueName()
     const body = { user_id: uniqueName(), [field]: name }
     const sessions = await signIn(byKey, random.between(2, 5), body)
-    await revokeAndProbe(byKey, sessions, () =>
+    const { isAcknowledged } = await revokeAndProbe(byKey, sessions, () =>
       calls.revoke(sessionSubjects(sessions), remove(byKey, `/v1/sessions?${field}=${name}`)),
     )
+    if (!isAcknowledged) return
     const [after] = await signIn(byKey, 1, body)
     if (after !== undefined) keep(byKey, after)
   }
@@ -81,10 +88,10 @@ const wholeTenant: Scenario = async tools => {
   if (place === null) return
   const { byKey } = place
   const sessions = await signIn(byKey, 3, { user_id: uniqueName() })
-  await revokeAndProbe(byKey, sessions, () =>
+  const { isAcknowledged } = await revokeAndProbe(byKey, sessions, () =>
     calls.revoke(sessionSubjects(sessions), remove(byKey, '/v1/sessions')),
   )
-  await signIn(byKey, 1, { user_id: uniqueName() })
+  if (isAcknowledged) await signIn(byKey, 1, { user_id: uniqueName() })
 }
 
 /** Ends the tokens, not the sessions: a refresh afterwards gives a good token. */

@@ -5,9 +5,9 @@ import { buildApp } from './app.ts'
 import { createGeoLocator } from './devices/geo-location.ts'
 import { createLogger } from './http/logging.ts'
 import { createMetrics, type Metrics, startMetricsServer } from './http/metrics.ts'
-import { systemClock } from './shared/clock.ts'
 import { type Config, httpUrl, loadConfig } from './shared/config.ts'
 import { explainStartError, say } from './start/console.ts'
+import { createDatabaseClock } from './start/database-clock.ts'
 import { connectRedis } from './start/redis.ts'
 import { masterKeyPath, prepareSecrets, type Secrets } from './start/secrets.ts'
 import { createServiceSettingsStore } from './start/service-settings.store.ts'
@@ -59,6 +59,10 @@ async function start(config: Config, log: FastifyBaseLogger): Promise<void> {
     onConnectionError: error => log.warn({ err: error }, 'a database connection broke'),
   })
   opened.add(() => database.close())
+  const clock = await createDatabaseClock(database.pool, err =>
+    log.warn({ err }, 'the clock of Postgres could not be read'),
+  )
+  opened.add(async () => clock.stop())
   const settings = createServiceSettingsStore(database.pool)
   const secrets = await prepareSecrets({ config, settings })
   opened.add(() => secrets.release())
@@ -73,7 +77,7 @@ async function start(config: Config, log: FastifyBaseLogger): Promise<void> {
     masterKey,
     publicUrl,
     geo,
-    clock: systemClock,
+    clock,
     log,
   })
   services.worker.start()
@@ -88,6 +92,7 @@ async function start(config: Config, log: FastifyBaseLogger): Promise<void> {
     operatorKeyHash,
     redis,
     metrics,
+    clock,
     isStopping: () => isStopping,
   })
   opened.add(() => closeGently(app, config.shutdownGraceMs))

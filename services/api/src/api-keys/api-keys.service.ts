@@ -6,6 +6,7 @@ import { type Cursors, toPage } from '../shared/cursor.ts'
 import { newId, SERVICE_TENANT_ID } from '../shared/ids.ts'
 import { Problem } from '../shared/problem.ts'
 import { DEFAULT_PAGE_LIMIT, type PageOf } from '../shared/schema.ts'
+import { within } from '../shared/within.ts'
 import { createSecret, tenantOfSecret } from './api-key-secret.ts'
 import {
   type ApiKey,
@@ -37,15 +38,26 @@ export interface ApiKeyService {
   /**
    * The tenant and the key that a secret opens.
    *
-   * @param beforeLookUp called before Postgres is asked about a secret that this node has not seen
-   *   to be good: it may throw, to keep those who guess from making work.
+   * @param guard told before Postgres is asked about a secret that this node has not seen to be good
+   *   (it may throw, to keep those who guess from making work), and of a secret that was wrong. It
+   *   gets the tenant that the secret claims, where that tenant is one.
    * @throws Problem api_key_invalid, the same for every reason: unknown, malformed, expired, revoked.
    */
   authenticate(
     secret: string,
-    beforeLookUp?: () => void,
+    guard?: GuessGuard,
   ): Promise<{ copy: TenantCopy; apiKey: KnownApiKey }>
 }
+
+/** Keeps those who guess secrets from making work; each may throw. */
+export interface GuessGuard {
+  beforeLookUp(tenantId: string | undefined): void
+  afterFailure(tenantId: string | undefined): void
+}
+
+const NO_GUARD: GuessGuard = { beforeLookUp: () => {}, afterFailure: () => {} }
+/** A Postgres that stands still shows here too; the caller gets 503 within a second. */
+const LOOK_UP_TIMEOUT_MS = 900
 
 export interface ApiKeyDeps {
   store: ApiKeyStore
@@ -62,7 +74,10 @@ export function createApiKeyService(deps: ApiKeyDeps): ApiKeyService {
   /** Only keys that are good now are remembered, so that each refusal does the same work. */
   const lookUp = async (copy: TenantCopy | null, secretHash: Buffer): Promise<KnownApiKey> => {
     const version = copy?.apiKeysVersion
-    const found = await store.findSecret(copy?.tenantId ?? SERVICE_TENANT_ID, secretHash)
+    const found = await within(
+      LOOK_UP_TIMEOUT_MS,
+      store.findSecret(copy?.tenantId ?? SERVICE_TENANT_ID, secretHash),
+    )
     if (copy === null || found === null || found.revokedAt !== null) throw invalid()
     const { apiKeyId: id, expiresAt } = found
     const apiKey = { id, scopes: new Set(found.scopes), expiresAt }
@@ -106,6 +121,8 @@ export function createApiKeyService(deps: ApiKeyDeps): ApiKeyService {
     async rotate(tenantId, id, { overlap_seconds = 0 }, grantor) {
       const key = await get(tenantId, id)
       if (key.revokedAt !== null) throw new Problem('api_key_revoked')
+      if (key.expiresAt !== null && key.expiresAt.getTime() <= clock.nowMs())
+        throw new Problem('api_key_expired')
       refuseEscalation(key.scopes, grantor)
       const mode = key.secrets[0]?.prefix.startsWith('sk_test_') ? 'test' : 'live'
       const { secret, secretHash, prefix } = createSecret(tenantId, mode)
@@ -126,16 +143,19 @@ export function createApiKeyService(deps: ApiKeyDeps): ApiKeyService {
       await store.revoke(tenantId, id, new Date(clock.nowMs()), event)
     },
 
-    async authenticate(secret, beforeLookUp) {
+    async authenticate(secret, guard = NO_GUARD) {
       const secretHash = sha256(secret)
       const tenantId = tenantOfSecret(secret)
-      const isKnown =
-        tenantId !== null && freshness.peek(tenantId)?.apiKeys.has(secretHash.toString('hex'))
-      if (isKnown !== true) beforeLookUp?.()
+      const held = tenantId === null ? null : freshness.peek(tenantId)
+      if (held?.apiKeys.has(secretHash.toString('hex')) !== true) guard.beforeLookUp(held?.tenantId)
       const copy = tenantId === null ? null : await freshness.current(tenantId)
       let apiKey = copy?.apiKeys.get(secretHash.toString('hex'))
       if (apiKey === undefined || hasExpired(apiKey, clock.nowMs()))
-        apiKey = await lookUp(copy, secretHash)
+        apiKey = await lookUp(copy, secretHash).catch(error => {
+          if (error instanceof Problem && error.code === 'api_key_invalid')
+            guard.afterFailure(copy?.tenantId)
+          throw error
+        })
       if (copy === null) throw invalid()
       noteUse(copy.tenantId, apiKey.id)
       return { copy, apiKey }

@@ -1,5 +1,6 @@
 import type { Clock } from '../shared/clock.ts'
 import { Problem } from '../shared/problem.ts'
+import { within } from '../shared/within.ts'
 import type { FreshnessStore, LostTrack } from './freshness.store.ts'
 import type { TenantCopies } from './tenant-copies.ts'
 import type { TenantChange, TenantCopy } from './tenant-copy.ts'
@@ -77,13 +78,18 @@ export function createFreshness({ store, copies, clock }: FreshnessDeps): Freshn
     const known = [...asking.keys()].map(tenantId => copies.peek(tenantId))
     const held = known.filter(copy => copy !== null)
     counts.questions++
+    const askedAtMs = clock.monotonicMs()
     try {
-      const askedAtMs = clock.monotonicMs()
       const lines = await within(ANSWER_TIMEOUT_MS, store.listChanges(held, MAX_CHANGES_PER_ANSWER))
       settle(asking, held, lines, askedAtMs)
     } catch (cause) {
       const problem = unavailable('the freshness question failed', cause)
-      for (const waiters of asking.values()) for (const { reject } of waiters) reject(problem)
+      rejectAll(asking, problem)
+      // A Postgres that stood still for so long would keep those who came meanwhile for as long again.
+      if (clock.monotonicMs() - askedAtMs < ANSWER_TIMEOUT_MS / 2) return
+      rejectAll(waiting, problem)
+      waiting = new Map()
+      waitingCount = 0
     }
   }
 
@@ -138,6 +144,10 @@ export function createFreshness({ store, copies, clock }: FreshnessDeps): Freshn
 
 const NO_NEWS = new Map<string, Line[]>()
 
+function rejectAll(waiters: Map<string, Waiter[]>, problem: Problem): void {
+  for (const each of waiters.values()) for (const { reject } of each) reject(problem)
+}
+
 async function loadOrRefuse(copies: TenantCopies, tenantId: string): Promise<TenantCopy | null> {
   try {
     return await within(ANSWER_TIMEOUT_MS, copies.load(tenantId))
@@ -158,14 +168,4 @@ async function passOn(answer: Promise<TenantCopy | null>, waiters: Waiter[]): Pr
 
 function unavailable(internal: string, cause?: unknown): Problem {
   return new Problem('service_unavailable', { headers: { 'retry-after': '1' }, internal, cause })
-}
-
-async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
-  const timeout = Promise.withResolvers<never>()
-  const timer = setTimeout(() => timeout.reject(new Error('no answer in time')), timeoutMs)
-  try {
-    return await Promise.race([promise, timeout.promise])
-  } finally {
-    clearTimeout(timer)
-  }
 }

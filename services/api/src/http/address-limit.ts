@@ -9,9 +9,9 @@ import { createTwoGenerations } from './two-generations.ts'
  */
 export interface AddressLimiter {
   /** Whether so many attempts failed of late that looking up one more unknown key is not worth it. */
-  isExhausted(address: string): boolean
+  isExhausted(address: string, tenantId?: string): boolean
   /** Counts a failure. Returns 0, or the seconds to wait when there were too many. */
-  noteFailure(address: string): number
+  noteFailure(address: string, tenantId?: string): number
   /** How many addresses are remembered. */
   readonly size: number
 }
@@ -27,16 +27,16 @@ export function createAddressLimiter({ clock }: { clock: Clock }): AddressLimite
     generationMs: GENERATION_MS,
     maxEntries: MAX_ADDRESSES,
   })
-  const bucketOf = (address: string) => {
+  const bucketOf = (address: string, tenantId = '') => {
     const nowMs = clock.monotonicMs()
-    const bucket = buckets.get(networkOf(address), nowMs)
+    const bucket = buckets.get(networkOf(address) + tenantId, nowMs)
     refill(bucket, FAILURES_PER_SECOND, nowMs, FAILURES_AT_ONCE)
     return bucket
   }
   return {
-    isExhausted: address => bucketOf(address).tokens < 1,
-    noteFailure(address) {
-      const bucket = bucketOf(address)
+    isExhausted: (address, tenantId) => bucketOf(address, tenantId).tokens < 1,
+    noteFailure(address, tenantId) {
+      const bucket = bucketOf(address, tenantId)
       if (bucket.tokens < 1) return secondsUntilToken(bucket)
       bucket.tokens--
       return 0

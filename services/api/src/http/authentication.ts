@@ -6,6 +6,7 @@ import type { Freshness } from '../freshness/freshness.service.ts'
 import { equalInConstantTime, sha256 } from '../shared/crypto.ts'
 import { isTenantId } from '../shared/ids.ts'
 import { Problem } from '../shared/problem.ts'
+import { clientAddress } from './client-address.ts'
 import type { RateLimits } from './rate-limit-hook.ts'
 import type { Actor } from './request-context.ts'
 import './route-config.ts'
@@ -33,7 +34,7 @@ export const authentication = fastifyPlugin<AuthenticationOptions>(async (app, o
     const { operator: isOperatorRoute, scope } = config
     if (config.public === true) return
     if (config.keyOptional === true && request.headers.authorization === undefined) {
-      rateLimits.refuseIfExhausted(request.ip)
+      rateLimits.refuseIfExhausted(clientAddress(request))
       return
     }
     const credential = bearerOf(request)
@@ -68,20 +69,18 @@ async function authenticateApiKey(
   { apiKeys, rateLimits }: AuthenticationOptions,
 ): Promise<Actor> {
   try {
-    const { copy, apiKey } = await apiKeys.authenticate(secret, () =>
-      rateLimits.refuseIfExhausted(request.ip),
-    )
+    const address = clientAddress(request)
+    const { copy, apiKey } = await apiKeys.authenticate(secret, {
+      beforeLookUp: tenantId => rateLimits.refuseIfExhausted(address, tenantId),
+      afterFailure: tenantId => rateLimits.noteFailure(address, tenantId),
+    })
     const { tenantId } = copy
     const asked = request.headers['x-tenant-id']
     if (asked !== undefined && asked !== tenantId) throw new Problem('tenant_mismatch')
     if (copy.status === 'suspended') throw new Problem('tenant_suspended')
     return { actor: apiKey.id, tenantId, tenant: copy, scopes: apiKey.scopes }
   } catch (error) {
-    if (error instanceof Problem && error.code === 'api_key_invalid') {
-      rateLimits.noteFailure(request.ip)
-      throw unauthenticated()
-    }
-    throw error
+    throw error instanceof Problem && error.code === 'api_key_invalid' ? unauthenticated() : error
   }
 }
 
@@ -93,7 +92,7 @@ async function authenticateOperator(
   { freshness, operatorKeyHash, rateLimits }: AuthenticationOptions,
 ): Promise<Actor | null> {
   if (!equalInConstantTime(sha256(credential), operatorKeyHash)) {
-    rateLimits.noteFailure(request.ip)
+    rateLimits.noteFailure(clientAddress(request))
     throw unauthenticated()
   }
   if (isOperatorRoute) return null

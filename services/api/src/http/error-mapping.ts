@@ -100,6 +100,9 @@ const UNAVAILABLE_KINDS = new Set([
 const UNAVAILABLE_MESSAGE =
   /timeout exceeded when trying to connect|^Query read timeout|^Connection terminated|not queryable|after calling end on the pool|^Connection is closed|Stream isn't writeable|max retries per request/
 
+// Prisma hands what Postgres said of its own end on in the text alone.
+const UNAVAILABLE_IN_PRISMA = /Code: `(?:08\w{3}|53300|57P0\d|57014|25006|55P03)`/
+
 const MAX_CAUSES = 5
 
 /** Whether Postgres or Redis could not be asked, as opposed to having answered with an error. */
@@ -110,6 +113,8 @@ function isUnavailable(error: unknown, depth = 0): boolean {
   const kind = textOf(error, 'kind')
   if (kind !== undefined && UNAVAILABLE_KINDS.has(kind)) return true
   if (error instanceof Error && UNAVAILABLE_MESSAGE.test(error.message)) return true
+  if (code?.startsWith('P2') === true && UNAVAILABLE_IN_PRISMA.test(textOf(error, 'message') ?? ''))
+    return true
   const causes = error instanceof AggregateError ? error.errors : []
   const cause = 'cause' in error ? error.cause : undefined
   return [...causes, cause].some(inner => isUnavailable(inner, depth + 1))

@@ -51,14 +51,22 @@ const EXTRA_NAME: Readonly<Record<string, string>> = {
 const presentable = (name: string): string =>
   /^[A-Za-z0-9_.:@|-]{1,64}$/.test(name) && !/(?:sk|ok|rt)_|eyJ/.test(name) ? name : '*'
 
-/** A value that fits no branch of a union is one mistake, though Ajv reports each branch. */
+/**
+ * A value that fits no branch of a union is one mistake, though Ajv reports each branch. Where a branch
+ * names a field (of an object that may be null), that says more than the union does.
+ */
 function withoutBranches(errors: readonly ErrorObject[]): readonly ErrorObject[] {
   const unions = errors.filter(({ keyword }) => keyword === 'anyOf' || keyword === 'oneOf')
-  return errors.filter(
-    error =>
-      unions.includes(error) ||
-      !unions.some(union => isBranchOf(union, error) && error.instancePath === union.instancePath),
-  )
+  const dropped = new Set<ErrorObject>()
+  for (const union of unions) {
+    const branches = errors.filter(
+      error => isBranchOf(union, error) && error.instancePath === union.instancePath,
+    )
+    const named = branches.filter(({ keyword }) => EXTRA_NAME[keyword] !== undefined)
+    for (const branch of branches) if (!named.includes(branch)) dropped.add(branch)
+    if (named.length > 0) dropped.add(union)
+  }
+  return errors.filter(error => !dropped.has(error))
 }
 
 const isBranchOf = (union: ErrorObject, error: ErrorObject): boolean =>

@@ -73,9 +73,10 @@ async function begin(
   else replay(started, reply)
 }
 
-function fingerprintOf({ method, url, rawBody }: FastifyRequest): Buffer {
+/** Who asks is part of it: an answer can hold what only that key may have. */
+function fingerprintOf({ method, url, rawBody, actor }: FastifyRequest): Buffer {
   return createHash('sha256')
-    .update(`${method} ${url}\n`)
+    .update(`${actor?.actor ?? 'operator'} ${method} ${url}\n`)
     .update(rawBody ?? '')
     .digest()
 }

@@ -11,9 +11,9 @@ export interface RateLimits extends Pick<RateLimiter, 'take'> {
    * Throws a 429 when this address has failed too often. For credentials that this node would have to
    * look up first: a key that it knows must work from any address.
    */
-  refuseIfExhausted(address: string): void
+  refuseIfExhausted(address: string, tenantId?: string): void
   /** Counts a credential that turned out wrong; throws a 429 in place of the 401 when it was too many. */
-  noteFailure(address: string): void
+  noteFailure(address: string, tenantId?: string): void
 }
 
 export interface RateLimitsOptions {
@@ -29,11 +29,11 @@ export function createRateLimits({ limiter, addresses }: RateLimitsOptions): Rat
       if (!isAllowed)
         throw tooMany(retryAfterSeconds, 'The limit of this key or of its tenant is reached.')
     },
-    refuseIfExhausted(address) {
-      if (addresses.isExhausted(address)) throw tooMany(1, TOO_MANY_FAILURES)
+    refuseIfExhausted(address, tenantId) {
+      if (addresses.isExhausted(address, tenantId)) throw tooMany(1, TOO_MANY_FAILURES)
     },
-    noteFailure(address) {
-      const waitSeconds = addresses.noteFailure(address)
+    noteFailure(address, tenantId) {
+      const waitSeconds = addresses.noteFailure(address, tenantId)
       if (waitSeconds > 0) throw tooMany(waitSeconds, TOO_MANY_FAILURES)
     },
   }

@@ -4,7 +4,7 @@ import { IpAddress } from '../sessions/sessions.schema.ts'
 export const RefreshSession = Type.Object(
   {
     refresh_token: Type.String({
-      maxLength: 512,
+      maxLength: 8_192,
       description: 'The newest refresh token of the session.',
     }),
     ip_address: Type.Optional(IpAddress),

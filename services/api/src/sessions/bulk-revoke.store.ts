@@ -55,7 +55,19 @@ export interface BulkRevokeStore {
 export function createBulkRevokeStore(pool: Pool): BulkRevokeStore {
   const turns = createTurns()
   return {
-    count: (tenantId, filters, now) => countActive(pool, tenantId, filters, now, null),
+    async count(tenantId, filters, now) {
+      const client = await pool.connect()
+      try {
+        await allowLongStatements(client)
+        const count = await countActive(client, tenantId, filters, now, null)
+        await client.query('RESET statement_timeout')
+        client.release()
+        return count
+      } catch (error) {
+        client.release(true)
+        throw error
+      }
+    },
 
     async revoke(tenantId, filters, { revokedBy, reason, at }) {
       const revokeInTurn = async (client: PoolClient) => {
@@ -146,13 +158,24 @@ async function countActive(
   add('app_id =', appId)
   add('id <>', exceptSessionId)
   add('generation <', beforeGeneration)
-  const { rows } = await client.query<{ count: number }>(
-    `SELECT count(*) AS count FROM sessions AS session
-     WHERE session.tenant_id = $1 AND ${conditions.join(' AND ')} AND NOT ${COVERED_BY_PENDING}`,
-    values,
-  )
+  const text = `
+    SELECT count(*) AS count FROM sessions AS session
+    WHERE session.tenant_id = $1 AND ${conditions.join(' AND ')} AND NOT ${COVERED_BY_PENDING}`
+  const { rows } = await client.query<{ count: number }>(unhurried(text, values))
   return rows[0]?.count ?? 0
 }
+
+/** Counting millions of sessions takes longer than anything else does. */
+const LONG_STATEMENT_MS = 60_000
+
+const allowLongStatements = (client: PoolClient) =>
+  client.query(`SET statement_timeout = ${LONG_STATEMENT_MS}`)
+
+const unhurried = (text: string, values: unknown[]) => ({
+  text,
+  values,
+  query_timeout: LONG_STATEMENT_MS,
+})
 
 /** Runs `work` on a connection of its own, while no other bulk revoke of the tenant runs. */
 async function withTurn<T>(
@@ -162,9 +185,11 @@ async function withTurn<T>(
 ): Promise<T> {
   const client = await pool.connect()
   try {
-    await client.query('SELECT pg_advisory_lock(hashtextextended($1, 2))', [tenantId])
+    await allowLongStatements(client)
+    await client.query(unhurried('SELECT pg_advisory_lock(hashtextextended($1, 2))', [tenantId]))
     const result = await work(client)
     await client.query('SELECT pg_advisory_unlock(hashtextextended($1, 2))', [tenantId])
+    await client.query('RESET statement_timeout')
     client.release()
     return result
   } catch (error) {

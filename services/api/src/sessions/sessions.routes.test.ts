@@ -225,6 +225,14 @@ describe('POST /v1/sessions', () => {
       expect((await create({ user_id: 'u', metadata })).status).toBe(201)
     })
 
+    it('refuses a name that is empty, or longer than 64 characters', async () => {
+      for (const name of ['', 'n'.repeat(65)]) {
+        const answer = await create({ user_id: 'u', metadata: { [name]: 'v' } })
+        expect([answer.status, answer.body.code]).toEqual([400, 'request_invalid'])
+      }
+      expect((await create({ user_id: 'u', metadata: { ['n'.repeat(64)]: 'v' } })).status).toBe(201)
+    })
+
     it('keeps names that mean something elsewhere', async () => {
       const metadata = { constructor: 'a', toString: 'b', hasOwnProperty: 'c', length: 'd' }
       const { body } = await create({ user_id: 'u', metadata })

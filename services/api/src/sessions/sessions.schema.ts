@@ -40,7 +40,7 @@ const Amr = Type.Array(Type.String({ pattern: '^[A-Za-z0-9_:.-]{1,32}$' }), {
 })
 
 const Metadata = Type.Record(
-  Type.String({ minLength: 1, maxLength: 64 }),
+  Type.String({ pattern: '^[\\s\\S]{1,64}$' }),
   Type.String({ maxLength: MAX_METADATA_BYTES }),
   {
     maxProperties: MAX_METADATA_KEYS,

@@ -130,7 +130,9 @@ function yesOrNo(text: string): boolean {
 }
 
 function hostName(text: string): string {
-  if (isIP(text) !== 0 || /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/.test(text)) return text
+  const isName = !/^[\d.]+$/.test(text)
+  if (isIP(text) !== 0 || (isName && /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/.test(text)))
+    return text
   throw new Expectation(`a host name or an IP address without port, not ${shown(text)}`)
 }
 

@@ -22,6 +22,7 @@ export const PROBLEMS = {
   request_timeout: { status: 408, title: 'The request took too long to arrive' },
   session_not_active: { status: 409, title: 'The session has ended' },
   session_limit_reached: { status: 409, title: 'The user has too many active sessions' },
+  api_key_expired: { status: 409, title: 'The API key has expired' },
   api_key_revoked: { status: 409, title: 'The API key is revoked' },
   idempotency_conflict: { status: 409, title: 'The Idempotency-Key was used for another request' },
   idempotency_in_progress: { status: 409, title: 'The first request with this key still runs' },

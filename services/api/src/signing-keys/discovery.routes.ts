@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import type { Freshness } from '../freshness/freshness.service.ts'
 import type { TenantCopy } from '../freshness/tenant-copy.ts'
+import { clientAddress } from '../http/client-address.ts'
 import type { RateLimits } from '../http/rate-limit-hook.ts'
 import type { Clock } from '../shared/clock.ts'
 import { isTenantId } from '../shared/ids.ts'
@@ -27,11 +28,12 @@ export const discoveryRoutes: FastifyPluginAsyncTypebox<DiscoveryOptions> = asyn
 ) => {
   const { freshness, clock, publicUrl, rateLimits } = options
   // Nobody needs a key here: who asks for tenants that do not exist must not keep Postgres busy.
-  const tenant = async (tenantId: string, { ip }: FastifyRequest): Promise<TenantCopy> => {
-    if (freshness.peek(tenantId) === null) rateLimits.refuseIfExhausted(ip)
+  const tenant = async (tenantId: string, request: FastifyRequest): Promise<TenantCopy> => {
+    const address = clientAddress(request)
+    if (freshness.peek(tenantId) === null) rateLimits.refuseIfExhausted(address)
     const copy = isTenantId(tenantId) ? await freshness.current(tenantId) : null
     if (copy !== null) return copy
-    rateLimits.noteFailure(ip)
+    rateLimits.noteFailure(address)
     throw new Problem('tenant_not_found')
   }
   const jwks = async (tenantId: string, request: FastifyRequest, reply: FastifyReply) => {

@@ -76,16 +76,16 @@ export const toPublicJwk = ({ kid, publicKey }: StoredSigningKey): PublicJwk => 
 
 /**
  * The latest to have begun. Where none has, as on a node whose clock is behind the one that made the
- * first key, the earliest to begin: a wrong clock must not keep anybody from signing in.
+ * first key, the earliest to begin, and the next key if there is no other: neither a wrong clock nor a
+ * missing key must keep anybody from signing in.
  */
 function isBetterSigner(
   key: StoredSigningKey,
   than: StoredSigningKey | undefined,
   nowMs: number,
 ): boolean {
-  const beginsMs = signsFromMs(key)
-  if (beginsMs === Infinity) return false
   if (than === undefined) return true
+  const beginsMs = signsFromMs(key)
   const otherBeginsMs = signsFromMs(than)
   return otherBeginsMs > nowMs
     ? beginsMs < otherBeginsMs

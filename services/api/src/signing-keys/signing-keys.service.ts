@@ -139,23 +139,35 @@ function promoteNext(keys: StoredSigningKey[], now: Date) {
   return { promoted, updates }
 }
 
-/** What follows from revoking a key: who signs instead, and whether a new next key is needed. */
+/**
+ * What follows from revoking a key: who signs instead, and whether a new next key is needed. The line
+ * of signing keys ends with one whose `publishedUntil` is open; that fact, and not a clock that may
+ * differ from another node's, says whether the line has lost its end.
+ */
 function takeOver(revoked: StoredSigningKey, keys: StoredSigningKey[], now: Date) {
   const rest = keys.filter(key => key !== revoked && isUsable(key))
   const updates: KeyChange['updates'] = []
-  let successor: StoredSigningKey | undefined
-  if (statusOf(revoked, keys, now.getTime()) === 'active') {
-    successor = rest.find(key => isScheduled(key, now)) ?? rest.find(isNext)
-    if (successor !== undefined)
-      updates.push({ kid: successor.kid, set: { signsFrom: now, usableFrom: now } })
-  } else if (isScheduled(revoked, now)) {
-    // The key that it was to relieve goes on signing.
-    const signer = rest.find(key => statusOf(key, keys, now.getTime()) === 'active')
-    if (signer !== undefined) updates.push({ kid: signer.kid, set: { publishedUntil: null } })
+  const takesOver = (key: StoredSigningKey): void => {
+    updates.push({ kid: key.kid, set: { signsFrom: now, usableFrom: now, publishedUntil: null } })
   }
-  const needsNext = !rest.some(key => isNext(key) && key !== successor)
-  return { updates, needsNext }
+  const end = rest.find(key => key.signsFrom !== null && key.publishedUntil === null)
+  const next = rest.find(isNext)
+  let promoted: StoredSigningKey | undefined
+  if (revoked.signsFrom !== null && end === undefined) {
+    // It was the end of the line. Before it began, the key it was to relieve goes on signing.
+    const before = isScheduled(revoked, now) ? signerOf(rest, now) : undefined
+    if (before !== undefined) updates.push({ kid: before.kid, set: { publishedUntil: null } })
+    else promoted = next
+  } else if (end !== undefined && isScheduled(end, now) && signerOf(keys, now) === revoked) {
+    promoted = end
+  }
+  if (promoted !== undefined) takesOver(promoted)
+  return { updates, needsNext: next === undefined || next === promoted }
 }
+
+/** The key that signs at this moment, by this clock. */
+const signerOf = (keys: StoredSigningKey[], now: Date): StoredSigningKey | undefined =>
+  keys.find(key => statusOf(key, keys, now.getTime()) === 'active')
 
 function toSigningKey(key: StoredSigningKey, all: StoredSigningKey[], nowMs: number): SigningKey {
   return {

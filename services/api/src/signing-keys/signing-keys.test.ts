@@ -139,3 +139,24 @@ describe('signing keys', () => {
         ).toThrow()
   })
 })
+
+describe('with a clock that is thirty seconds ahead', () => {
+  it('a tenant can sign in after two emergency revocations on two nodes', async () => {
+    const ahead = cluster.node()
+    ahead.clock.advanceSeconds(30)
+    const first = kidOf(await signIn())
+    await ahead.services.signingKeys.revoke(tenantId, first, 'operator')
+    const second = kidOf(await signIn())
+    await revoke(second)
+    for (const each of [node, ahead]) {
+      const body = { user_id: 'u' }
+      const { access_token: token } = await each.services.sessions.create(
+        await each.actor(tenantId),
+        body,
+      )
+      expect([first, second]).not.toContain(kidOf(token))
+      expect(await node.verify(tenantId, token)).toMatchObject({ valid: true })
+    }
+    expect((await statuses()).filter(status => status === 'revoked')).toHaveLength(2)
+  })
+})
