@@ -82,7 +82,11 @@ export function createServices(deps: ServiceDeps) {
   const signingKeys = createSigningKeyService({ store: signingKeyStore, masterKey, clock })
 
   const lifetimeStore = createLifetimeStore(pool)
-  const lifetimes = createLifetimeService({ store: lifetimeStore, clock })
+  const lifetimes = createLifetimeService({
+    store: lifetimeStore,
+    clock,
+    onError: error => log.warn({ err: error }, 'shortened lifetimes could not be applied yet'),
+  })
   const activities = createActivities(lifetimeStore.updateActivity, clock)
   const tenantStore = createTenantStore(prisma)
   const tenants = createTenantService({

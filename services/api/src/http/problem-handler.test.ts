@@ -185,7 +185,7 @@ describe('on the socket', () => {
   test.each([
     ['no HTTP at all', 'hello\r\n\r\n', 400, 'request_invalid'],
     ['a bare LF', 'GET / HTTP/1.1\nHost: a\n\n', 400, 'request_invalid'],
-    ['no Host', 'GET / HTTP/1.1\r\n\r\n', 400, null],
+    ['no Host', 'GET / HTTP/1.1\r\n\r\n', 400, 'request_invalid'],
     ['obs-fold', 'GET / HTTP/1.1\r\nHost: a\r\nX: b\r\n c\r\n\r\n', 400, 'request_invalid'],
     [
       'Content-Length with Transfer-Encoding',

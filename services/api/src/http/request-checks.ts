@@ -10,6 +10,8 @@ const MAX_URL_LENGTH = 8_192
  */
 export function checkRequest(request: IncomingMessage): void {
   checkUrl(request.url ?? '')
+  // RFC 9112, 3.2.
+  if (request.headers.host === undefined && request.httpVersion !== '1.0') throw noHost()
   checkHeaders(request.rawHeaders)
 }
 
@@ -82,6 +84,12 @@ function singleHeader(name: string): number {
       return 0
   }
 }
+
+const noHost = (): Problem =>
+  new Problem('request_invalid', {
+    detail: 'A request of HTTP/1.1 names its host.',
+    errors: [{ field: 'header.host', message: 'is required' }],
+  })
 
 const twice = (name: string): Problem =>
   new Problem('request_invalid', {

@@ -36,7 +36,8 @@ export function createServerOptions({ publicUrl, logger, trustProxy }: ServerOpt
       headersTimeout: 10_000,
       maxHeaderSize: MAX_HEADER_BYTES,
       connectionsCheckingInterval: 2_000,
-      requireHostHeader: true,
+      // Checked by us, so that the answer is a problem document like every other.
+      requireHostHeader: false,
     },
     clientErrorHandler: createClientErrorHandler(publicUrl),
     frameworkErrors: createFrameworkErrorHandler(publicUrl),

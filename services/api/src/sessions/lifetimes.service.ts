@@ -17,14 +17,22 @@ const MAX_WAIT_MS = 2_000
 export function createLifetimeService(deps: {
   store: Pick<LifetimeStore, 'shorten' | 'listChangedTenants'>
   clock: Clock
+  onError(error: unknown): void
 }): LifetimeService {
-  const { store, clock } = deps
+  const { store, clock, onError } = deps
   const shorten = async (tenantId: string, deadlineMs: number): Promise<void> => {
     while (clock.monotonicMs() < deadlineMs)
       if ((await store.shorten(tenantId, BATCH_SIZE)) < BATCH_SIZE) return
   }
   return {
-    follow: tenantId => shorten(tenantId, clock.monotonicMs() + MAX_WAIT_MS),
+    async follow(tenantId) {
+      try {
+        await shorten(tenantId, clock.monotonicMs() + MAX_WAIT_MS)
+      } catch (error) {
+        // The settings are changed, and the worker tries again: the caller must not think otherwise.
+        onError(error)
+      }
+    },
     async followAll() {
       for (const tenantId of await store.listChangedTenants()) await shorten(tenantId, Infinity)
     },
