@@ -45,7 +45,6 @@ export async function runClients(options: ClientsOptions) {
   const sweep = { ended: [] as Sweep['ended'][], living: [] as Sweep['living'][] }
   const played: Played = { acknowledged: new Map(), cutShort: 0 }
   let names = 0
-  let isAcknowledged = false
 
   const keepOne = (samples: Sample[], sample: Sample): void => {
     if (samples.length < SWEEP_SIZE) samples.push(sample)
@@ -77,7 +76,7 @@ export async function runClients(options: ClientsOptions) {
     return [...asked.map(node => calls.verify(by, session, node)), refreshed()]
   }
 
-  const tools: RoundTools = {
+  const toolsOf = (noteAcknowledged: () => void): RoundTools => ({
     calls,
     random,
     shared,
@@ -92,21 +91,21 @@ export async function runClients(options: ClientsOptions) {
       const isRaced = first !== undefined && racer !== undefined && random.chance(0.4)
       const racing = isRaced ? calls.refresh(first, racer) : Promise.resolve(null)
       const revoked = await revoke()
-      isAcknowledged = revoked.isAcknowledged
       if (!revoked.isAcknowledged || first === undefined) return revoked
+      noteAcknowledged()
       const raced = racing.then(fresh => fresh && calls.verify(first, fresh))
       await waitAWhile(Promise.all([probe(credentials, sessions, revoked.node), raced]))
       for (const session of sessions) keepOne(sweep.ended, { by: first, session })
       return revoked
     },
-  }
+  })
 
   const wheel = SCENARIOS.flatMap(entry => Array.from({ length: entry[1] }, () => entry))
   const client = async (): Promise<void> => {
     while (!signal.aborted) {
       const [name, , play] = random.pick(wheel)
-      isAcknowledged = false
-      await play(tools)
+      let isAcknowledged = false
+      await play(toolsOf(() => (isAcknowledged = true)))
       if (isAcknowledged) played.acknowledged.set(name, (played.acknowledged.get(name) ?? 0) + 1)
       else {
         played.cutShort++

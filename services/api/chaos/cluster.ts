@@ -7,10 +7,13 @@ import { join } from 'node:path'
 import { createNodeProcess, type NodeProcess } from './node-process.ts'
 import { type PostgresProcess, startPostgres } from './postgres-process.ts'
 import { createRedisProcess, hasRedisServer, type RedisProcess } from './redis-process.ts'
+import { openSlowLine, type SlowLine } from './slow-line.ts'
 
 /** A service as in production: several nodes, one Postgres, one Redis; all on this machine's loopback. */
 export interface Cluster {
   nodes: readonly NodeProcess[]
+  /** From each node to Postgres. */
+  lines: readonly SlowLine[]
   postgres: PostgresProcess
   /** Null where there is no redis-server. */
   redis: RedisProcess | null
@@ -49,7 +52,6 @@ async function startAll(
   await redis?.start()
   const operatorKey = `ok_${randomBytes(32).toString('base64url')}`
   const settings = {
-    DATABASE_URL: postgres.url,
     ...(redis !== null && { REDIS_URL: redis.url }),
     SESAME_MASTER_KEY: randomBytes(32).toString('base64url'),
     SESAME_OPERATOR_KEY: operatorKey,
@@ -62,13 +64,17 @@ async function startAll(
   }
   const errorLog: string[] = []
   const nodes: NodeProcess[] = []
+  const lines: SlowLine[] = []
   for (let index = 0; index < NODES; index++) {
-    const port = await freePort()
-    nodes.push(createNodeProcess(index, port, settings, line => void errorLog.push(line)))
+    const line = await openSlowLine(postgres.url)
+    lines.push(line)
+    closes.push(line.close)
+    const own = { ...settings, DATABASE_URL: line.url }
+    nodes.push(createNodeProcess(index, await freePort(), own, text => void errorLog.push(text)))
   }
   closes.push(() => Promise.all(nodes.map(node => node.kill())))
   await Promise.all(nodes.map(node => node.start()))
-  return { nodes, postgres, redis, operatorKey, errorLog }
+  return { nodes, lines, postgres, redis, operatorKey, errorLog }
 }
 
 async function freePort(): Promise<number> {

@@ -28,9 +28,11 @@ type Strike = () => Promise<number | null>
 type Lane = readonly (readonly [FaultKind, Strike])[]
 
 const POSTGRES_PAUSE_MS = 3_000
+// Still answers in time, for the most part.
+const SLOWEST_MS = 200
 
 function mainFaults({ cluster, random, signal }: FaultsOptions): Lane {
-  const { nodes, postgres } = cluster
+  const { nodes, lines, postgres } = cluster
   const someNode = (): NodeProcess => random.pick(nodes)
   return [
     [
@@ -47,6 +49,15 @@ function mainFaults({ cluster, random, signal }: FaultsOptions): Lane {
       'postgres connections cut',
       async () => {
         await cutConnections(cluster, random.pick(['1', '0.5']))
+        return null
+      },
+    ],
+    [
+      'postgres slow',
+      async () => {
+        for (const line of lines) line.delayMs = random.between(0, SLOWEST_MS)
+        await rest(random.between(1_000, 3_000), signal)
+        for (const line of lines) line.delayMs = 0
         return null
       },
     ],

@@ -35,6 +35,7 @@ export const FAULT_KINDS = [
   'node killed',
   'node paused',
   'postgres connections cut',
+  'postgres slow',
   'postgres paused',
   'postgres killed',
 ] as const

@@ -100,7 +100,7 @@ describe('judgeHistory', () => {
 
   it('tells failures in the window of a fault from those outside', () => {
     const fault: Fault = { kind: 'postgres paused', node: null, startMs: 100, endMs: 3_100 }
-    const [before, during, after, late] = [50, 98, 5_000, 5_200].map(at => verify(at, 'failed'))
+    const [before, during, after, late] = [50, 98, 4_050, 5_200].map(at => verify(at, 'failed'))
     const operations = [before, during, after, late].filter(item => item !== undefined)
     const redis: Fault = { ...fault, kind: 'redis killed', startMs: 0, endMs: 6_000 }
     const { failures, callsOutside, isSound } = judge(operations, { faults: [fault, redis] })

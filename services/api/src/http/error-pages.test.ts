@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { createHttpFixture } from '../../test/http-fixture.ts'
 import { PROBLEMS } from '../shared/problem.ts'
 import { errorPages, readErrorPages } from './error-pages.ts'
-import { createHttpFixture } from './http-fixture.ts'
 
 const pages = readErrorPages()
 const index = readFileSync(new URL('../../../../docs/errors/README.md', import.meta.url), 'utf8')

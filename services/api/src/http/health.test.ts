@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
+import { createHttpFixture, type HttpFixture } from '../../test/http-fixture.ts'
 import { type HealthOptions, healthRoutes } from './health.ts'
-import { createHttpFixture, type HttpFixture } from './http-fixture.ts'
 
 let fixture: HttpFixture | undefined
 afterEach(() => fixture?.app.close())

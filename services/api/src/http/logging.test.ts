@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import { createHttpFixture } from './http-fixture.ts'
+import { createHttpFixture } from '../../test/http-fixture.ts'
 import { scrubSecrets } from './log-line.ts'
 import { createLogger } from './logging.ts'
 

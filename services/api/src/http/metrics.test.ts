@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createHttpFixture, type HttpFixture } from './http-fixture.ts'
+import { createHttpFixture, type HttpFixture } from '../../test/http-fixture.ts'
 import { createMetrics, type MetricsServer, requestMetrics, startMetricsServer } from './metrics.ts'
 
 const pool = { totalCount: 7, idleCount: 3, waitingCount: 2 }

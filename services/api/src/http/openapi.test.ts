@@ -2,10 +2,10 @@ import { Validator } from '@seriousme/openapi-schema-validator'
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createHttpFixture, PUBLIC_URL } from '../../test/http-fixture.ts'
 import { idPattern } from '../shared/ids.ts'
 import { Page } from '../shared/schema.ts'
 import { errorPages } from './error-pages.ts'
-import { createHttpFixture, PUBLIC_URL } from './http-fixture.ts'
 import { openApi } from './openapi.ts'
 
 const Thing = Type.Object(

@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createHttpFixture, type HttpFixture, PUBLIC_URL } from '../../test/http-fixture.ts'
 import { Problem } from '../shared/problem.ts'
-import { createHttpFixture, type HttpFixture, PUBLIC_URL } from './http-fixture.ts'
 
 let fixture: HttpFixture
 let app: FastifyInstance

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { hasRedisServer, type RedisFixture, startRedis } from '../../test/redis-fixture.ts'
 import { systemClock } from '../shared/clock.ts'
 import { createAddressLimiter, networkOf } from './address-limit.ts'
 import { createRateLimiter, type RateLimiter, type Verdict } from './rate-limit.ts'
-import { hasRedisServer, type RedisFixture, startRedis } from './redis-fixture.ts'
 
 const log = { info: () => {}, warn: () => {} }
 

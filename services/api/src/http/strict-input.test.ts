@@ -3,8 +3,8 @@ import { type AddressInfo, connect } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createHttpFixture } from '../../test/http-fixture.ts'
 import { idPattern } from '../shared/ids.ts'
-import { createHttpFixture } from './http-fixture.ts'
 
 let app: FastifyInstance
 

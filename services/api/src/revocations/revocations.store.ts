@@ -1,20 +1,11 @@
 import type { Pool } from 'pg'
+import type { TenantChange } from '../freshness/tenant-copy.ts'
 
 /** A line of the change log, as the feed needs it. */
-export interface FeedLine {
-  tenantId: string
-  seq: number
-  kind: 'session' | 'bulk' | 'api_keys' | 'signing_keys' | 'tenant'
-  sessionId: string | null
-  userId: string | null
-  orgId: string | null
-  appId: string | null
-  exceptSessionId: string | null
-  generation: number | null
+export interface FeedLine extends TenantChange {
   /** Null where a session only changed its role or organisation. */
   revokedBy: string | null
   createdAt: Date
-  forgetAfter: Date
 }
 
 export interface FeedPosition {

@@ -1,10 +1,10 @@
 import { Writable } from 'node:stream'
 import Fastify, { type FastifyInstance } from 'fastify'
-import { createLogger } from './logging.ts'
-import { problemHandler } from './problem-handler.ts'
-import { securityHeadersPlugin } from './security-headers.ts'
-import { createServerOptions } from './server-options.ts'
-import { strictInput } from './strict-input.ts'
+import { createLogger } from '../src/http/logging.ts'
+import { problemHandler } from '../src/http/problem-handler.ts'
+import { securityHeadersPlugin } from '../src/http/security-headers.ts'
+import { createServerOptions } from '../src/http/server-options.ts'
+import { strictInput } from '../src/http/strict-input.ts'
 
 export const PUBLIC_URL = 'https://sesame.example'
 
