@@ -18,6 +18,7 @@ import { createRateLimits } from './http/rate-limit-hook.ts'
 import { securityHeadersPlugin } from './http/security-headers.ts'
 import { createServerOptions } from './http/server-options.ts'
 import { strictInput } from './http/strict-input.ts'
+import { oauthRoutes } from './oauth/oauth.routes.ts'
 import { refreshRoutes } from './refresh/refresh.routes.ts'
 import { revocationRoutes } from './revocations/revocations.routes.ts'
 import { Revocation } from './revocations/revocations.schema.ts'
@@ -92,6 +93,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
       await v1.register(sessionRoutes, { sessions, verifier, noteVerdict: metrics.verifyVerdict })
       await v1.register(refreshRoutes, { refresh })
       await v1.register(revocationRoutes, { revocations, streams })
+      await v1.register(oauthRoutes, { oauth: services.oauth })
       await v1.register(eventRoutes, { events })
       await v1.register(apiKeyRoutes, { apiKeys })
       await v1.register(signingKeyRoutes, { signingKeys })

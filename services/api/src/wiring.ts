@@ -12,6 +12,7 @@ import { createFreshnessStore } from './freshness/freshness.store.ts'
 import { createTenantCopies } from './freshness/tenant-copies.ts'
 import { createIdempotencyStore } from './http/idempotency.store.ts'
 import { createIdempotentRuns } from './http/idempotent-runs.ts'
+import { createOAuthService } from './oauth/oauth.service.ts'
 import { createRefreshService } from './refresh/refresh.service.ts'
 import { createRefreshStore } from './refresh/refresh.store.ts'
 import { createRefreshTokens } from './refresh/refresh-token.ts'
@@ -151,6 +152,7 @@ export function createServices(deps: ServiceDeps) {
     lifetimes,
     onError: (error, task) => log.error({ err: error, task }, 'a background task failed'),
   })
+  const oauth = createOAuthService({ verifier, refresh, sessions })
   const events = createEventService({ store: createEventStore(prisma), cursors })
 
   return {
@@ -159,6 +161,7 @@ export function createServices(deps: ServiceDeps) {
     followers,
     freshness,
     idempotentRuns,
+    oauth,
     pingDatabase: () => pool.query('SELECT 1'),
     refresh,
     revocations,

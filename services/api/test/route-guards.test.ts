@@ -71,7 +71,7 @@ describe('every route', () => {
     const ids = routes.map(route => declared(route).operationId ?? '')
     expect(new Set(ids).size).toBe(ids.length)
     const verb =
-      /^(?:create|get|list|update|delete|revoke|rotate|verify|refresh|stream)[A-Z][A-Za-z]+$/
+      /^(?:create|get|introspect|list|update|delete|revoke|rotate|verify|refresh|stream)[A-Z][A-Za-z]+$/
     expect(ids.filter(id => !verb.test(id))).toEqual([])
   })
 
@@ -218,6 +218,8 @@ describe('every route that is not public', () => {
   it('refuses a field and a parameter that nobody declared, and names them', async () => {
     const tenant = await sesame.tenant()
     for (const route of routes.filter(({ config }) => config.public !== true)) {
+      // A form is refused for its type before its fields are read: see oauth.routes.test.ts.
+      if (route.config.form === true) continue
       const caller = route.config.operator === true ? sesame.operator : tenant
       const schema = declared(route)
       const params = (schema.params as JsonSchema | undefined)?.properties ?? {}

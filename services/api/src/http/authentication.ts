@@ -37,7 +37,7 @@ export const authentication = fastifyPlugin<AuthenticationOptions>(async (app, o
       rateLimits.refuseIfExhausted(clientAddress(request))
       return
     }
-    const credential = bearerOf(request)
+    const credential = credentialOf(request)
     if (credential.startsWith('ok_')) {
       request.actor = await authenticateOperator(
         request,
@@ -54,6 +54,24 @@ export const authentication = fastifyPlugin<AuthenticationOptions>(async (app, o
       throw missingScope(`This key lacks the scope ${scope}.`)
   })
 })
+
+function credentialOf(request: FastifyRequest): string {
+  return request.routeOptions.config.form === true
+    ? (basicPasswordOf(request.headers.authorization) ?? bearerOf(request))
+    : bearerOf(request)
+}
+
+/** RFC 6749, 2.3.1: the client's secret is the password, form-encoded and then in base64. */
+function basicPasswordOf(authorization: string | undefined): string | null {
+  const encoded = /^Basic +([A-Za-z0-9+/]{1,1024}={0,2})$/i.exec(authorization ?? '')?.[1]
+  if (encoded === undefined) return null
+  const [, password] = /^[^:]*:(.*)$/s.exec(Buffer.from(encoded, 'base64').toString()) ?? []
+  try {
+    return decodeURIComponent(password ?? '')
+  } catch {
+    return ''
+  }
+}
 
 const BEARER = /^Bearer +([\x21-\x7e]{1,512})$/i
 

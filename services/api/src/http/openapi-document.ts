@@ -73,6 +73,9 @@ function createReferrer(names: ReadonlyMap<unknown, string>): Refer {
   return (schema, isNamed = false) => strictSchema(walk(schema, isNamed))
 }
 
+const FORM = 'application/x-www-form-urlencoded'
+const JSON_TYPE = 'application/json'
+
 function operationOf({ method, schema = {}, config = {} }: RouteOptions, refer: Refer) {
   const { operationId, summary, description, tags, body, params, querystring, response } =
     schema as RouteSchema
@@ -92,7 +95,7 @@ function operationOf({ method, schema = {}, config = {} }: RouteOptions, refer: 
       : {
           requestBody: {
             required: true,
-            content: { 'application/json': { schema: refer(body) } },
+            content: { [config.form === true ? FORM : JSON_TYPE]: { schema: refer(body) } },
           },
         }),
     responses: {

@@ -30,6 +30,7 @@ with \`Retry-After\`.`,
 
 export const TAGS = [
   { name: 'Sessions', description: 'One authenticated period of one user on one device.' },
+  { name: 'OAuth', description: 'The same in the words of RFC 7662 and RFC 7009.' },
   { name: 'Revocations', description: 'What those who verify tokens locally must know.' },
   { name: 'Events', description: 'The audit trail: what happened, and who did it.' },
   { name: 'Tenants', description: 'The isolated customers of the service. For the operator.' },

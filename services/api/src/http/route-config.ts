@@ -18,6 +18,8 @@ export interface RouteConfig {
   idempotent?: boolean
   /** On a public route: `X-Tenant-ID` names the tenant. Elsewhere the header is always taken. */
   namesTenant?: boolean
+  /** Takes a form and HTTP Basic, as the RFCs of OAuth say, in place of JSON and a bearer alone. */
+  form?: boolean
   /** Asked so often that its requests are logged at debug only. */
   quiet?: boolean
 }

@@ -21,6 +21,8 @@ export interface RefreshService {
    * @throws Problem refresh_token_invalid, refresh_token_reuse, session_not_active
    */
   refresh(caller: TenantCopy | null, body: RefreshSession): Promise<SessionTokens>
+  /** The session whose newest refresh token this is; null for every other text. Uses nothing up. */
+  inspect(tenant: TenantCopy, refreshToken: string): Promise<RefreshableSession | null>
 }
 
 export interface RefreshDeps {
@@ -90,6 +92,17 @@ export function createRefreshService(deps: RefreshDeps): RefreshService {
   }
 
   return {
+    async inspect(tenant, refreshToken) {
+      const token = refreshTokens.open(refreshToken)
+      if (token === null || token.tenantId !== tenant.tenantId) return null
+      const session = await store.find(token.tenantId, token.sessionId, new Date(clock.nowMs()))
+      const isNewest =
+        session?.status === 'active' &&
+        session.refreshGeneration === token.generation &&
+        equalInConstantTime(session.refreshFamilyHash, familyHashOf(token.familySecret))
+      return isNewest ? session : null
+    },
+
     async refresh(caller, { refresh_token, ip_address = null }) {
       const presentedAddress = addressOf(ip_address)
       const token = refreshTokens.open(refresh_token)

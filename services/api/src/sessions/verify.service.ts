@@ -15,6 +15,14 @@ export interface VerifyService {
    *   everywhere at once.
    */
   verify(tenant: TenantCopy, token: string): Verification | Promise<Verification>
+  /** The same with the claims of the token; null for one that is not good. */
+  inspect(tenant: TenantCopy, token: string): Promise<InspectedToken | null>
+}
+
+/** What a good token says, and what is so today. */
+export interface InspectedToken {
+  claims: AccessTokenClaims
+  verification: Verification
 }
 
 export interface VerifyDeps {
@@ -53,7 +61,13 @@ export function createVerifyService(deps: VerifyDeps): VerifyService {
     return toVerification(claims, session)
   }
 
-  return {
+  const service: VerifyService = {
+    async inspect(tenant, token) {
+      const verification = await service.verify(tenant, token)
+      if (!verification.valid) return null
+      const verdict = authenticate(tenant, token, clock.nowMs())
+      return verdict.valid ? { claims: verdict.claims, verification } : null
+    },
     verify(tenant, token) {
       const nowMs = clock.nowMs()
       const verdict = authenticate(tenant, token, nowMs)
@@ -80,6 +94,7 @@ export function createVerifyService(deps: VerifyDeps): VerifyService {
       return mayHaveEnded ? askPostgres(claims) : toVerification(claims, null)
     },
   }
+  return service
 }
 
 const refusal = (reason: InvalidReason): Verification => ({ valid: false, reason })
