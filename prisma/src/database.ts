@@ -61,6 +61,12 @@ export function openDatabase({
     statement_timeout: FRESHNESS_TIMEOUT_MS,
     query_timeout: FRESHNESS_TIMEOUT_MS,
   })
+  // A connection that breaks while somebody holds it fails the statement under way, which says so.
+  // Without a listener of its own the same error would reach the process as one that nobody caught.
+  for (const each of [pool, freshnessPool])
+    each.on('connect', client => {
+      client.on('error', () => {})
+    })
   pool.on('error', onConnectionError)
   freshnessPool.on('error', onConnectionError)
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool) })
