@@ -127,7 +127,8 @@ export function createApiKeyService(deps: ApiKeyDeps): ApiKeyService {
       const mode = key.secrets[0]?.prefix.startsWith('sk_test_') ? 'test' : 'live'
       const { secret, secretHash, prefix } = createSecret(tenantId, mode)
       const createdAt = new Date(clock.nowMs())
-      const othersExpireAt = new Date(createdAt.getTime() + overlap_seconds * 1000)
+      const othersExpireAt =
+        overlap_seconds === 0 ? null : new Date(createdAt.getTime() + overlap_seconds * 1000)
       const event = {
         type: 'api_key.rotated' as const,
         actor: grantor.actor,

@@ -38,12 +38,15 @@ export interface ApiKeyStore {
   find(tenantId: string, id: string): Promise<StoredApiKey | null>
   list(tenantId: string, beforeId: string | null, limit: number): Promise<StoredApiKey[]>
   insert(tenantId: string, key: NewStoredApiKey, event: NewEvent): Promise<void>
-  /** Adds a secret and lets the earlier ones end at `othersExpireAt`, unless they end before. */
+  /**
+   * Adds a secret and lets the earlier ones end at `othersExpireAt`, unless they end before; null
+   * ends them at once.
+   */
   rotate(
     tenantId: string,
     id: string,
     secret: { secretHash: Buffer; prefix: string; createdAt: Date },
-    othersExpireAt: Date,
+    othersExpireAt: Date | null,
     event: NewEvent,
   ): Promise<void>
   /** False when it was revoked already. */
@@ -90,14 +93,17 @@ export function createApiKeyStore(prisma: PrismaClient): ApiKeyStore {
         // Two rotations at once must not overlook each other's secret.
         await transaction.$queryRaw`
           SELECT 1 FROM api_keys WHERE tenant_id = ${tenantId} AND id = ${id} FOR UPDATE`
-        await transaction.apiKeySecret.updateMany({
-          where: {
-            tenantId,
-            apiKeyId: id,
-            OR: [{ expiresAt: null }, { expiresAt: { gt: othersExpireAt } }],
-          },
-          data: { expiresAt: othersExpireAt },
-        })
+        const others = { tenantId, apiKeyId: id }
+        // At once means gone: an expiry of "now" would depend on how the clocks of nodes differ.
+        if (othersExpireAt === null) await transaction.apiKeySecret.deleteMany({ where: others })
+        else
+          await transaction.apiKeySecret.updateMany({
+            where: {
+              ...others,
+              OR: [{ expiresAt: null }, { expiresAt: { gt: othersExpireAt } }],
+            },
+            data: { expiresAt: othersExpireAt },
+          })
         await transaction.apiKeySecret.create({
           data: { tenantId, apiKeyId: id, secretHash: new Uint8Array(secretHash), ...secret },
         })

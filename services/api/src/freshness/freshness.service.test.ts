@@ -160,6 +160,19 @@ describe('on real nodes', () => {
     })
   })
 
+  it('a rotated secret is refused at once by a node whose clock is behind', async () => {
+    const { tenantId, secret } = await node.tenant()
+    const late = cluster.node()
+    late.clock.advanceSeconds(-30)
+    const { apiKey } = await late.services.apiKeys.authenticate(secret)
+    const by = { actor: 'operator', scopes: new Set(apiKey.scopes) }
+    const { secret: next } = await node.services.apiKeys.rotate(tenantId, apiKey.id, {}, by)
+    await expect(late.services.apiKeys.authenticate(secret)).rejects.toMatchObject({
+      code: 'api_key_invalid',
+    })
+    expect((await late.services.apiKeys.authenticate(next)).apiKey.id).toBe(apiKey.id)
+  })
+
   it('a suspended tenant, and a deleted one, are known to every node at once', async () => {
     const { tenantId, secret } = await node.tenant()
     const by = await node.actor(tenantId)
