@@ -22,7 +22,8 @@ function createManualStore() {
       settings: {},
       signingKeys: [],
     }),
-    listAllChanges: async () => [],
+    readLogPage: async (_, { upToSeq }) => ({ groups: [], hasOthers: false, next: null, upToSeq }),
+    listBulks: async () => [],
     listChanges: known => {
       const { promise, resolve } = Promise.withResolvers<TenantChange[]>()
       questions.push({
@@ -74,6 +75,21 @@ describe('the freshness question', () => {
     questions[1]?.answer([])
     await Promise.all(late)
     expect(freshness.counts).toEqual({ questions: 2, requests: 501 })
+  })
+
+  it('costs two questions at most for 64 who come in the same moment', async () => {
+    const { questions, freshness } = createManualStore()
+    const warm = freshness.current('tnt_a')
+    await tick()
+    questions[0]?.answer([])
+    await warm
+    const all = Promise.all(Array.from({ length: 64 }, () => freshness.current('tnt_a')))
+    for (const number of [1, 2]) {
+      await tick()
+      questions[number]?.answer([])
+    }
+    await all
+    expect(questions.length).toBeLessThanOrEqual(1 + 2)
   })
 
   it('asks for several tenants at once, each from where its copy stands', async () => {

@@ -52,7 +52,8 @@ export function createFreshness({ store, copies, clock }: FreshnessDeps): Freshn
 
   const join = (tenantId: string): Promise<TenantCopy | null> => {
     counts.requests++
-    if (waitingCount >= MAX_WAITING) throw unavailable('too many wait for Postgres')
+    if (waitingCount >= MAX_WAITING)
+      return Promise.reject(unavailable('too many wait for Postgres'))
     waitingCount++
     return new Promise((resolve, reject) => {
       const waiter = { resolve, reject }
@@ -130,13 +131,14 @@ export function createFreshness({ store, copies, clock }: FreshnessDeps): Freshn
     return copy
   }
 
-  const current = async (tenantId: string): Promise<TenantCopy | null> => {
+  const current = (tenantId: string): Promise<TenantCopy | null> => {
     copies.dropStale()
-    if (copies.peek(tenantId) === null) {
-      const loaded = await loadOrRefuse(copies, tenantId)
-      if (loaded === null) return null
-    }
-    return join(tenantId)
+    return copies.peek(tenantId) === null ? loadAndJoin(tenantId) : join(tenantId)
+  }
+
+  const loadAndJoin = async (tenantId: string): Promise<TenantCopy | null> => {
+    const loaded = await loadOrRefuse(copies, tenantId)
+    return loaded === null ? null : join(tenantId)
   }
 
   return { current, peek: copies.peek, counts }

@@ -3,7 +3,9 @@ import type { MasterKey } from '../shared/crypto.ts'
 import { createKeyring } from '../signing-keys/keyring.ts'
 import { readSettings } from '../tenants/tenants.settings.ts'
 import type { FreshnessStore, LostTrack, StoredTenant } from './freshness.store.ts'
-import { createKnownRevocations, type TenantChange, type TenantCopy } from './tenant-copy.ts'
+import { createKnownRevocations } from './known-revocations.ts'
+import { loadRevocations } from './load-revocations.ts'
+import type { TenantChange, TenantCopy } from './tenant-copy.ts'
 
 /** The copies that this node holds. Nothing here says that a copy is current: see Freshness. */
 export interface TenantCopies {
@@ -27,6 +29,8 @@ const MAX_COPIES = 10_000
 /** A wall clock that steps back could bring a token to life whose revocation was forgotten. */
 const MAX_STEP_BACK_MS = 1_000
 const HOUSEKEEPING_MS = 10_000
+/** How long the first request waits for the revocations of its tenant: enough for some ten thousand. */
+const LOAD_PATIENCE_MS = 100
 
 export interface TenantCopiesDeps {
   store: FreshnessStore
@@ -37,6 +41,8 @@ export interface TenantCopiesDeps {
 export function createTenantCopies({ store, masterKey, clock }: TenantCopiesDeps): TenantCopies {
   const copies = new Map<string, { copy: TenantCopy; askedAtMs: number }>()
   const loading = new Map<string, Promise<TenantCopy | null>>()
+  // Counts how often everything was dropped.
+  let era = 0
   let newestWallMs = clock.nowMs()
   let tidiedAtMs = clock.monotonicMs()
 
@@ -51,16 +57,35 @@ export function createTenantCopies({ store, masterKey, clock }: TenantCopiesDeps
     if (longest !== undefined) drop(longest.copy)
   }
 
+  const clear = (): void => {
+    copies.clear()
+    era++
+  }
+
   const loadFromStore = async (tenantId: string): Promise<TenantCopy | null> => {
+    const begunInEra = era
     // The head is read first: whatever commits after it is found by the next question.
     const seq = await store.findHead(tenantId)
     const stored = seq === null ? null : await store.findTenant(tenantId)
+    // What was read of the server before, or judged by the clock before, is not built on either.
+    if (era !== begunInEra) return loadFromStore(tenantId)
     if (seq === null || stored === null) return null
-    const copy = toCopy(stored, masterKey)
-    await readRevocations(store, copy, seq)
+    const copy = toCopy(stored, seq, masterKey)
     if (copies.size >= MAX_COPIES) dropLongestUnasked()
     copies.set(tenantId, { copy, askedAtMs: clock.monotonicMs() })
+    await waitAWhile(readRevocations(copy))
     return copy
+  }
+
+  /** Goes on when nobody waits any more: until it ends the copy says "maybe", and Postgres decides. */
+  const readRevocations = async (copy: TenantCopy): Promise<void> => {
+    const isWanted = () => copies.get(copy.tenantId)?.copy === copy
+    try {
+      await loadRevocations({ store, clock, isWanted }, copy)
+    } catch (error) {
+      drop(copy)
+      throw error
+    }
   }
 
   const tidy = (nowMs: number): void => {
@@ -87,7 +112,7 @@ export function createTenantCopies({ store, masterKey, clock }: TenantCopiesDeps
           drop(copy)
           return false
         }
-        applyChange(copy, line)
+        applyChange(copy, line, clock.nowMs())
       }
       return true
     },
@@ -95,11 +120,11 @@ export function createTenantCopies({ store, masterKey, clock }: TenantCopiesDeps
       const held = copies.get(copy.tenantId)
       if (held?.copy === copy) held.askedAtMs = askedAtMs
     },
-    dropAll: () => copies.clear(),
+    dropAll: clear,
     dropStale() {
       const wallMs = clock.nowMs()
       if (wallMs < newestWallMs - MAX_STEP_BACK_MS) {
-        copies.clear()
+        clear()
         newestWallMs = wallMs
       }
       if (wallMs > newestWallMs) newestWallMs = wallMs
@@ -122,17 +147,18 @@ const isNext = (copy: TenantCopy, line: TenantChange | LostTrack): line is Tenan
   line.kind !== 'signing_keys' &&
   line.seq === copy.seq + 1
 
-function applyChange(copy: TenantCopy, change: TenantChange): void {
+function applyChange(copy: TenantCopy, change: TenantChange, nowMs: number): void {
   copy.seq = change.seq
   if (change.kind === 'api_keys') {
     copy.apiKeysVersion++
     copy.apiKeys.clear()
   } else {
-    copy.revocations.note(change)
+    copy.revocations.note(change, nowMs)
   }
 }
 
-function toCopy(stored: StoredTenant, masterKey: MasterKey): TenantCopy {
+/** @param seq up to which number of the change log this is what Postgres holds */
+function toCopy(stored: StoredTenant, seq: number, masterKey: MasterKey): TenantCopy {
   return {
     tenantId: stored.tenantId,
     name: stored.name,
@@ -141,26 +167,16 @@ function toCopy(stored: StoredTenant, masterKey: MasterKey): TenantCopy {
     keyring: createKeyring(stored.signingKeys, masterKey),
     apiKeys: new Map(),
     apiKeysVersion: 0,
-    seq: 0,
+    seq,
     revocations: createKnownRevocations(),
   }
 }
 
-const LOAD_PAGE = 10_000
-
-/** Reads the living revocations up to the head; what came later is left to the first question. */
-async function readRevocations(
-  store: FreshnessStore,
-  copy: TenantCopy,
-  head: number,
-): Promise<void> {
-  while (copy.seq < head) {
-    const changes = await store.listAllChanges(copy.tenantId, copy.seq, LOAD_PAGE)
-    for (const change of changes) {
-      if (change.seq > head) break
-      if (change.kind === 'session' || change.kind === 'bulk') copy.revocations.note(change)
-      copy.seq = change.seq
-    }
-    if (changes.length < LOAD_PAGE || (changes.at(-1)?.seq ?? head) >= head) copy.seq = head
-  }
+/** @throws what the loading throws in that time; whoever asks later begins anew. */
+async function waitAWhile(loading: Promise<void>): Promise<void> {
+  const patience = Promise.withResolvers<void>()
+  const timer = setTimeout(patience.resolve, LOAD_PATIENCE_MS)
+  // A failure after that time concerns nobody who waits.
+  loading.catch(() => {})
+  await Promise.race([loading, patience.promise]).finally(() => clearTimeout(timer))
 }

@@ -1,5 +1,6 @@
 import type { Keyring } from '../signing-keys/keyring.ts'
 import type { TenantSettings } from '../tenants/tenants.schema.ts'
+import type { KnownRevocations } from './known-revocations.ts'
 
 /** An API key as the request path needs it. */
 export interface KnownApiKey {
@@ -50,89 +51,3 @@ export interface TenantCopy {
   seq: number
   revocations: KnownRevocations
 }
-
-/**
- * The revocations of one tenant that can still concern a living token. It answers one question:
- * may this session have ended, or changed, since its token was signed? "No" is certain. "Maybe" is
- * decided by Postgres, so a session that moved or a bulk revoke with an exception costs a query,
- * never a wrong answer.
- */
-export interface KnownRevocations {
-  note(change: TenantChange): void
-  mayConcern(claims: SessionClaims): boolean
-  /** Drops what no living token can need. */
-  forget(nowMs: number): void
-  readonly size: number
-}
-
-/** Tokens end on whole seconds, and a little more memory costs nothing. */
-const FORGET_MARGIN_MS = 60_000
-
-export function createKnownRevocations(): KnownRevocations {
-  const sessions = new Map<string, number>()
-  // By which of user, organisation and app the bulk revoke names, then by their values.
-  const bulks = new Map<BulkShape, Map<string, Watermark>>()
-  return {
-    note(change) {
-      const forgetAfterMs = change.forgetAfter.getTime() + FORGET_MARGIN_MS
-      if (change.sessionId !== null) {
-        sessions.set(change.sessionId, Math.max(forgetAfterMs, sessions.get(change.sessionId) ?? 0))
-        return
-      }
-      const shape = SHAPES[shapeIndex(change)] ?? EVERYTHING
-      const marks = bulks.get(shape) ?? new Map<string, Watermark>()
-      const key = shape(change)
-      const known = marks.get(key)
-      // A later revoke of the same covers all that the earlier one did.
-      marks.set(key, {
-        generation: Math.max(change.generation ?? 0, known?.generation ?? 0),
-        forgetAfterMs: Math.max(forgetAfterMs, known?.forgetAfterMs ?? 0),
-      })
-      bulks.set(shape, marks)
-    },
-    mayConcern(claims) {
-      if (sessions.has(claims.sessionId)) return true
-      for (const [shape, marks] of bulks) {
-        const mark = marks.get(shape(claims))
-        if (mark !== undefined && claims.generation < mark.generation) return true
-      }
-      return false
-    },
-    forget(nowMs) {
-      for (const [id, forgetAfterMs] of sessions) if (forgetAfterMs < nowMs) sessions.delete(id)
-      for (const [shape, marks] of bulks) {
-        for (const [key, { forgetAfterMs }] of marks) if (forgetAfterMs < nowMs) marks.delete(key)
-        if (marks.size === 0) bulks.delete(shape)
-      }
-    },
-    get size() {
-      let size = sessions.size
-      for (const marks of bulks.values()) size += marks.size
-      return size
-    },
-  }
-}
-
-interface Watermark {
-  generation: number
-  forgetAfterMs: number
-}
-
-type Subject = Pick<SessionClaims, 'orgId' | 'appId'> & { userId: string | null }
-type BulkShape = (subject: Subject) => string
-
-// No id holds a space, so joined values stay apart.
-const EVERYTHING: BulkShape = () => ''
-const SHAPES: BulkShape[] = [
-  EVERYTHING,
-  ({ userId }) => `${userId}`,
-  ({ orgId }) => `${orgId}`,
-  ({ userId, orgId }) => `${userId} ${orgId}`,
-  ({ appId }) => `${appId}`,
-  ({ userId, appId }) => `${userId} ${appId}`,
-  ({ orgId, appId }) => `${orgId} ${appId}`,
-  ({ userId, orgId, appId }) => `${userId} ${orgId} ${appId}`,
-]
-
-const shapeIndex = ({ userId, orgId, appId }: Subject): number =>
-  (userId === null ? 0 : 1) + (orgId === null ? 0 : 2) + (appId === null ? 0 : 4)

@@ -1,7 +1,11 @@
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import type { Clock } from '../shared/clock.ts'
-import { toRevocation } from './feed-entry.ts'
-import type { FeedLine, RevocationStore } from './revocations.store.ts'
+import { catchUp } from './catch-up.ts'
+import { createFeedStream, type FeedStream } from './feed-stream.ts'
+import { heartbeatText } from './feed-text.ts'
+import { createGate } from './gate.ts'
+import { createNewsBatches, type NewsBatches } from './news-batches.ts'
+import type { FeedPosition, RevocationStore } from './revocations.store.ts'
 
 /**
  * Open streams of the feed (Server-Sent Events). All streams of a node are fed by one question to
@@ -13,10 +17,24 @@ export interface RevocationStreams {
    * @param after the `Last-Event-ID`; null for a client that knows nothing, which gets all that
    *   still matters first.
    */
-  open(tenantId: string, after: number | null): Readable
+  open(subscription: Subscription, after: number | null): Readable
   readonly size: number
   /** Ends every stream: the clients go on elsewhere. */
   close(): void
+}
+
+export interface Subscription {
+  tenantId: string
+  /**
+   * Where the tenant's log stood when the client had proved who it is. Every later change of a key
+   * or of the tenant ends the stream.
+   */
+  provenAtSeq: number
+  /**
+   * When the secrets of the key end by themselves. While a key is being rotated there are two, and
+   * it is not known which one came: the stream ends with the first.
+   */
+  expiries: readonly Date[]
 }
 
 export interface RevocationStreamsDeps {
@@ -25,130 +43,118 @@ export interface RevocationStreamsDeps {
   onError(error: unknown): void
 }
 
-interface Stream {
-  tenantId: string
-  /** The newest number that was written to it. */
-  seq: number
-  out: Readable
-}
-
 const POLL_MS = 50
+/** After a failure; Postgres is not asked twenty times a second whether it is back. */
+const RETRY_POLL_MS = 250
 const HEARTBEAT_MS = 5_000
 const PAGE = 1_000
-/** A reader that is further behind than this is dropped: it can come back and resume. */
-const MAX_BUFFERED_BYTES = 1024 * 1024
-/** What a client waits before it comes back, in milliseconds; it should add some chance. */
-const RETRY_MS = 1_000
+const CATCHING_UP_AT_ONCE = 3
 
 export function createRevocationStreams(deps: RevocationStreamsDeps): RevocationStreams {
   const { store, clock, onError } = deps
-  const streams = new Set<Stream>()
+  const gate = createGate(CATCHING_UP_AT_ONCE)
+  const streams = new Set<FeedStream>()
+  /** Those that have caught up. */
+  const live = new Set<FeedStream>()
   let timer: NodeJS.Timeout | null = null
-  let beatAtMs = clock.monotonicMs()
+  let isFailing = false
+  let isClosed = false
 
-  const write = (stream: Stream, text: string): void => {
-    if (stream.out.destroyed) return
-    if (stream.out.readableLength > MAX_BUFFERED_BYTES) stream.out.destroy()
-    else stream.out.push(text)
+  /** @returns true when there is more to ask for at once */
+  const poll = async (): Promise<boolean> => {
+    // Who comes while Postgres is asked may stand elsewhere than what was asked from: the next turn.
+    const asking = [...live]
+    const news = await store.listNews(slowestOf(asking), PAGE)
+    const batchesOf = new Map(news.map(each => [each.tenantId, createNewsBatches(each)]))
+    for (const stream of asking) serve(stream, batchesOf.get(stream.tenantId))
+    return news.some(({ lines }) => lines.length === PAGE)
   }
 
-  const deliver = (stream: Stream, lines: FeedLine[]): void => {
-    for (const line of lines) {
-      if (line.seq <= stream.seq) continue
-      stream.seq = line.seq
-      const entry = toRevocation(line)
-      if (entry !== null)
-        write(stream, `id: ${line.seq}\nevent: ${entry.type}\ndata: ${JSON.stringify(entry)}\n\n`)
-      // The key or the tenant behind the stream may be gone: the client must prove itself anew.
-      if (line.kind === 'api_keys' || line.kind === 'tenant') end(stream)
+  const serve = (stream: FeedStream, batches: NewsBatches | undefined): void => {
+    const batch = batches?.after(stream.seq)
+    if (batch !== undefined) {
+      stream.write(batch.bytes)
+      stream.seq = batch.seq
     }
+    if (batch?.isLast === true || stream.untilMs <= clock.nowMs()) stream.end()
+    else if (batch === undefined || batch.isWhole) beat(stream)
+    if (!stream.isOpen) live.delete(stream)
   }
-
-  const end = ({ out }: Stream): void => {
-    out.push(null)
-  }
-
-  /** Each tenant is asked about once, from where the slowest of its streams stands. */
-  const poll = async (): Promise<void> => {
-    const positions = new Map<string, number>()
-    for (const { tenantId, seq } of streams)
-      positions.set(tenantId, Math.min(seq, positions.get(tenantId) ?? Infinity))
-    const known = [...positions].map(([tenantId, seq]) => ({ tenantId, seq }))
-    const news = await store.listNews(known, PAGE)
-    if (news.length > 0) {
-      const linesOf = Map.groupBy(news, line => line.tenantId)
-      for (const stream of streams) deliver(stream, linesOf.get(stream.tenantId) ?? [])
-    }
-    if (clock.monotonicMs() - beatAtMs >= HEARTBEAT_MS) {
-      beatAtMs = clock.monotonicMs()
-      for (const stream of streams) write(stream, heartbeat(stream))
-    }
-  }
-
-  const heartbeat = ({ seq }: Stream): string =>
-    `event: heartbeat\ndata: ${JSON.stringify({ seq, at: new Date(clock.nowMs()).toISOString() })}\n\n`
 
   // Without an answer of Postgres there is no heartbeat either: a client must know that it is blind.
-  const schedule = (): void => {
-    if (timer !== null || streams.size === 0) return
-    timer = setTimeout(async () => {
-      try {
-        await poll()
-      } catch (error) {
-        onError(error)
-      }
-      timer = null
-      schedule()
-    }, POLL_MS)
+  const beat = (stream: FeedStream): void => {
+    const nowMs = clock.monotonicMs()
+    if (nowMs - stream.beatAtMs < HEARTBEAT_MS) return
+    stream.beatAtMs = nowMs
+    stream.write(Buffer.from(heartbeatText(stream.seq, clock.nowMs())))
+    stream.dropIfStuck()
   }
 
-  /** All that still matters, page by page, waiting for a reader that is slow. */
-  const begin = async (stream: Stream): Promise<void> => {
-    const head = await store.findHead(stream.tenantId)
-    if (stream.seq > head) {
-      stream.seq = 0
-      write(stream, 'event: reset\ndata: {}\n\n')
+  const pollAndReport = async (): Promise<number> => {
+    try {
+      const isMore = await poll()
+      isFailing = false
+      return isMore ? 0 : POLL_MS
+    } catch (error) {
+      // Once an outage.
+      if (!isFailing) onError(error)
+      isFailing = true
+      return RETRY_POLL_MS
     }
-    for (;;) {
-      const now = new Date(clock.nowMs())
-      const lines = await store.list(stream.tenantId, stream.seq, PAGE, now)
-      const past = lines.filter(({ kind }) => kind !== 'api_keys' && kind !== 'tenant')
-      deliver(stream, past)
-      stream.seq = lines.at(-1)?.seq ?? stream.seq
-      if (lines.length < PAGE || stream.out.destroyed) break
-      while (stream.out.readableLength > MAX_BUFFERED_BYTES / 2 && !stream.out.destroyed)
-        await new Promise(resolve => setTimeout(resolve, POLL_MS))
-    }
-    stream.seq = Math.max(stream.seq, head)
-    write(
-      stream,
-      `event: synced\nid: ${stream.seq}\ndata: ${JSON.stringify({ seq: stream.seq })}\n\n`,
-    )
-    if (stream.out.destroyed) return
-    streams.add(stream)
-    schedule()
+  }
+
+  const schedule = (afterMs: number): void => {
+    if (timer !== null || live.size === 0 || isClosed) return
+    timer = setTimeout(async () => {
+      const nextAfterMs = await pollAndReport()
+      timer = null
+      schedule(nextAfterMs)
+    }, afterMs)
+  }
+
+  const begin = async (stream: FeedStream, head: number): Promise<void> => {
+    await catchUp({ store, clock, gate }, stream, head)
+    if (!stream.isOpen) return
+    stream.beatAtMs = clock.monotonicMs()
+    live.add(stream)
+    schedule(POLL_MS)
   }
 
   return {
-    open(tenantId, after) {
-      const out = new Readable({ read() {}, highWaterMark: 64 * 1024 })
-      const stream: Stream = { tenantId, seq: after ?? 0, out }
-      out.on('close', () => streams.delete(stream))
-      out.on('error', () => {})
-      out.push(`retry: ${RETRY_MS}\n\n`)
-      begin(stream).catch(error => {
-        onError(error)
-        out.destroy()
+    open({ tenantId, provenAtSeq, expiries }, after) {
+      const nowMs = clock.nowMs()
+      const ends = expiries.map(expiry => expiry.getTime()).filter(endMs => endMs > nowMs)
+      const untilMs = Math.min(...ends, Infinity)
+      const stream = createFeedStream({ tenantId, after: after ?? 0, untilMs })
+      streams.add(stream)
+      stream.out.on('close', () => {
+        streams.delete(stream)
+        live.delete(stream)
       })
-      return out
+      if (isClosed) stream.end()
+      begin(stream, provenAtSeq).catch(error => {
+        onError(error)
+        stream.out.destroy()
+      })
+      return stream.out
     },
     get size() {
       return streams.size
     },
     close() {
-      for (const stream of streams) end(stream)
+      isClosed = true
+      for (const stream of streams) stream.end()
+      live.clear()
       if (timer !== null) clearTimeout(timer)
       timer = null
     },
   }
+}
+
+/** Each tenant is asked about once, from where the slowest of its streams stands. */
+function slowestOf(streams: readonly FeedStream[]): FeedPosition[] {
+  const positions = new Map<string, number>()
+  for (const { tenantId, seq } of streams)
+    positions.set(tenantId, Math.min(seq, positions.get(tenantId) ?? Infinity))
+  return [...positions].map(([tenantId, seq]) => ({ tenantId, seq }))
 }

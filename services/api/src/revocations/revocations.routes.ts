@@ -1,9 +1,10 @@
+import type { ServerResponse } from 'node:http'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyTypeProviderDefault } from 'fastify'
 import { Type } from 'typebox'
-import { actorOf } from '../http/request-context.ts'
+import { type Actor, actorOf } from '../http/request-context.ts'
 import { Problem } from '../shared/problem.ts'
-import type { RevocationStreams } from './revocation-streams.ts'
+import type { RevocationStreams, Subscription } from './revocation-streams.ts'
 import { ListRevocationsQuery, RevocationPage } from './revocations.schema.ts'
 import type { RevocationService } from './revocations.service.ts'
 
@@ -33,7 +34,7 @@ export const revocationRoutes: FastifyPluginAsyncTypebox<RevocationRoutesOptions
       },
       config,
     },
-    request => revocations.list(actorOf(request).tenantId, request.query),
+    request => revocations.list(actorOf(request).tenant, request.query),
   )
 
   // A stream is no text, whatever the schema says of it: the types of the answer are left aside.
@@ -46,8 +47,10 @@ export const revocationRoutes: FastifyPluginAsyncTypebox<RevocationRoutesOptions
         summary: 'The feed of revocations as it happens (Server-Sent Events)',
         description:
           'First what still matters, or what came after `Last-Event-ID`, then `synced`, then each ' +
-          'revocation as it happens, with a `heartbeat` every five seconds. `reset` means: forget ' +
-          'what you know. When the stream ends, come back with `Last-Event-ID`, at any node.',
+          'revocation as it happens, with a `heartbeat` every five seconds. More than 1,000 entries ' +
+          'to catch up with come as `snapshot`: up to 1,000 `session_ids` that are revoked until ' +
+          '`forget_after`. `reset` means: forget what you know. When the stream ends, come back ' +
+          'with `Last-Event-ID`, at any node.',
         tags,
         headers: Type.Object({
           'last-event-id': Type.Optional(
@@ -56,7 +59,8 @@ export const revocationRoutes: FastifyPluginAsyncTypebox<RevocationRoutesOptions
         }),
         response: {
           200: {
-            description: 'Events of the types of a revocation, and synced, heartbeat, reset.',
+            description:
+              'Events of the types of a revocation, and snapshot, synced, heartbeat, reset.',
             content: { 'text/event-stream': { schema: Type.String() } },
           },
         },
@@ -65,12 +69,38 @@ export const revocationRoutes: FastifyPluginAsyncTypebox<RevocationRoutesOptions
     },
     (request, reply) => {
       const after = readLastEventId(request.headers['last-event-id'])
+      const stream = streams.open(subscriptionOf(actorOf(request)), after)
+      stream.once('close', () => closeSoon(reply.raw))
       reply.header('content-type', 'text/event-stream; charset=utf-8')
       // Proxies that gather an answer before they hand it on would hold revocations back.
       reply.header('x-accel-buffering', 'no')
-      return reply.send(streams.open(actorOf(request).tenantId, after))
+      return reply.send(stream)
     },
   )
+}
+
+/** The key is the one that the copy knows now: one that changed on the way here must come again. */
+function subscriptionOf({ actor, tenantId, tenant }: Actor): Subscription {
+  const provenAtSeq = tenant.seq
+  if (actor === 'operator') return { tenantId, provenAtSeq, expiries: [] }
+  const secrets = [...tenant.apiKeys.values()].filter(({ id }) => id === actor)
+  if (secrets.length === 0)
+    throw new Problem('service_unavailable', {
+      headers: { 'retry-after': '1' },
+      internal: 'the API key changed while the request was on its way',
+    })
+  const expiries = secrets.flatMap(({ expiresAt }) => (expiresAt === null ? [] : [expiresAt]))
+  return { tenantId, provenAtSeq, expiries }
+}
+
+const LAST_BYTES_MS = 5_000
+
+/** A reader that does not take even the end of its stream would hold the socket for ever. */
+function closeSoon(response: ServerResponse): void {
+  if (response.writableFinished || response.destroyed) return
+  setTimeout(() => {
+    if (!response.writableFinished) response.destroy()
+  }, LAST_BYTES_MS).unref()
 }
 
 const SEQ = /^(?:0|[1-9]\d{0,15})$/

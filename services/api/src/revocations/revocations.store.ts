@@ -1,4 +1,5 @@
 import type { Pool } from 'pg'
+import { type LogPage, type LogRange, readLogPage } from '../freshness/log-pages.ts'
 import type { TenantChange } from '../freshness/tenant-copy.ts'
 
 /** A line of the change log, as the feed needs it. */
@@ -13,57 +14,100 @@ export interface FeedPosition {
   seq: number
 }
 
+/** Where a tenant's log stands elsewhere than was asked from. */
+export interface FeedNews {
+  tenantId: string
+  /** The number of the newest line; null where the tenant is gone. */
+  head: number | null
+  /** In order. */
+  lines: FeedLine[]
+}
+
 export interface RevocationStore {
-  /** In order, from above the number; lines that no longer matter are left out. */
-  list(tenantId: string, afterSeq: number, limit: number, now: Date): Promise<FeedLine[]>
-  /** The number of the newest line. */
-  findHead(tenantId: string): Promise<number>
+  /** In order; lines that no longer matter are left out. */
+  list(tenantId: string, range: LogRange, limit: number, now: Date): Promise<FeedLine[]>
+  /** In no order, whatever number they have: quick however much was forgotten before them. */
+  listLiving(tenantId: string, limit: number, now: Date): Promise<FeedLine[]>
+  /** The bulk revokes and changes of signing keys in a page of the log. */
+  listSweeping(tenantId: string, range: LogRange, now: Date): Promise<FeedLine[]>
+  /** Single sessions that were revoked, many at a time. */
+  readLogPage(tenantId: string, range: LogRange, now: Date, limit: number): Promise<LogPage>
   /** What is new for several tenants, each from its own number, in one question. */
-  listNews(positions: FeedPosition[], limitPerTenant: number): Promise<FeedLine[]>
+  listNews(positions: FeedPosition[], limitPerTenant: number): Promise<FeedNews[]>
 }
 
 export function createRevocationStore(pool: Pool): RevocationStore {
   return {
-    async list(tenantId, afterSeq, limit, now) {
+    async list(tenantId, { afterSeq, upToSeq }, limit, now) {
       const { rows } = await pool.query<FeedLine>({
         name: 'list_revocations',
-        text: `SELECT ${COLUMNS} FROM tenant_changes
-               WHERE tenant_id = $1 AND seq > $2 AND forget_after > $4 ORDER BY seq LIMIT $3`,
-        values: [tenantId, afterSeq, limit, now],
+        text: `SELECT tenant_id AS "tenantId", ${COLUMNS} FROM tenant_changes
+               WHERE tenant_id = $1 AND seq > $2 AND seq <= $3 AND forget_after > $4
+               ORDER BY seq LIMIT $5`,
+        values: [tenantId, afterSeq, upToSeq, now, limit],
       })
       return rows
     },
-    async findHead(tenantId) {
-      const { rows } = await pool.query<{ seq: number }>({
-        name: 'find_feed_head',
-        text: 'SELECT seq FROM tenant_heads WHERE tenant_id = $1',
-        values: [tenantId],
-      })
-      return rows[0]?.seq ?? 0
-    },
-    async listNews(positions, limitPerTenant) {
+    async listLiving(tenantId, limit, now) {
       const { rows } = await pool.query<FeedLine>({
+        name: 'list_living_revocations',
+        text: `SELECT tenant_id AS "tenantId", ${COLUMNS} FROM tenant_changes
+               WHERE tenant_id = $1 AND forget_after > $2 ORDER BY forget_after LIMIT $3`,
+        values: [tenantId, now, limit],
+      })
+      return rows
+    },
+    async listSweeping(tenantId, { afterSeq, upToSeq }, now) {
+      const { rows } = await pool.query<FeedLine>({
+        name: 'list_sweeping_revocations',
+        text: `SELECT tenant_id AS "tenantId", ${COLUMNS} FROM tenant_changes
+               WHERE tenant_id = $1 AND seq > $2 AND seq <= $3 AND forget_after > $4
+                 AND kind IN ('bulk', 'signing_keys')
+               ORDER BY seq`,
+        values: [tenantId, afterSeq, upToSeq, now],
+      })
+      return rows
+    },
+    readLogPage: (tenantId, range, since, limit) =>
+      readLogPage(pool, { tenantId, ...range, since, limit, isRevokedOnly: true }),
+    async listNews(positions, limitPerTenant) {
+      const { rows } = await pool.query<NewsRow>({
         name: 'list_feed_news',
         text: LIST_NEWS,
         values: [
-          positions.map(({ tenantId }) => tenantId),
-          positions.map(({ seq }) => seq),
+          positions.map(({ tenantId }) => tenantId).join(','),
+          positions.map(({ seq }) => seq).join(','),
           limitPerTenant,
         ],
       })
-      return rows
+      if (rows.length === 0) return []
+      return [...Map.groupBy(rows, row => row.tenantId)].map(([tenantId, ofTenant]) => ({
+        tenantId,
+        head: ofTenant[0]?.head ?? null,
+        lines: ofTenant.filter(isLine),
+      }))
     },
   }
 }
 
-const COLUMNS = `
-  tenant_id AS "tenantId", seq, kind, session_id AS "sessionId", user_id AS "userId",
-  org_id AS "orgId", app_id AS "appId", except_session_id AS "exceptSessionId", generation,
-  revoked_by AS "revokedBy", created_at AS "createdAt", forget_after AS "forgetAfter"`
+type NewsRow = (FeedLine | { tenantId: string; kind: null }) & { head: number | null }
 
+const isLine = (row: NewsRow): row is FeedLine & { head: number | null } => row.kind !== null
+
+const COLUMNS = `
+  seq, kind, session_id AS "sessionId", user_id AS "userId", org_id AS "orgId", app_id AS "appId",
+  except_session_id AS "exceptSessionId", generation, revoked_by AS "revokedBy",
+  created_at AS "createdAt", forget_after AS "forgetAfter"`
+
+// The heads decide: as long as nothing is new, one row a tenant is read and none is answered. The
+// lists come as texts: pg takes twice the time to write an array of a thousand.
 const LIST_NEWS = `
-  SELECT line.* FROM unnest($1::text[], $2::bigint[]) AS known (tenant_id, seq)
-  CROSS JOIN LATERAL (
+  SELECT known.tenant_id AS "tenantId", head.seq AS head, line.*
+  FROM unnest(string_to_array($1, ','), string_to_array($2, ',')::bigint[])
+    AS known (tenant_id, seq)
+  LEFT JOIN tenant_heads AS head ON head.tenant_id = known.tenant_id
+  LEFT JOIN LATERAL (
     SELECT ${COLUMNS} FROM tenant_changes
     WHERE tenant_id = known.tenant_id AND seq > known.seq ORDER BY seq LIMIT $3
-  ) AS line`
+  ) AS line ON true
+  WHERE head.seq IS DISTINCT FROM known.seq`
