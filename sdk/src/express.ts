@@ -1,8 +1,8 @@
 import type { Request, RequestHandler } from 'express'
 import { createAuthorize } from './middleware/authorize.ts'
 import { authorizationOfNode } from './middleware/credentials.ts'
+import { respondByNode } from './middleware/node-response.ts'
 import type { SessionOptions, Verify } from './middleware/options.ts'
-import { respondByNode } from './middleware/respond.ts'
 import { rememberSession } from './middleware/sessions.ts'
 import type { VerifiedSession } from './verifier/verification.ts'
 

@@ -1,7 +1,7 @@
 import { type Authorize, createAuthorize } from './middleware/authorize.ts'
 import { authorizationOfWeb } from './middleware/credentials.ts'
 import type { SessionOptions, Verify } from './middleware/options.ts'
-import { toResponse } from './middleware/respond.ts'
+import { toResponse } from './middleware/web-response.ts'
 import type { VerifiedSession } from './verifier/verification.ts'
 
 export type { SessionOptions, Verify } from './middleware/options.ts'

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createAuthorize } from './middleware/authorize.ts'
 import { authorizationOfNode } from './middleware/credentials.ts'
+import { respondByNode } from './middleware/node-response.ts'
 import type { SessionOptions, Verify } from './middleware/options.ts'
 import { createRefusal } from './middleware/refusal.ts'
-import { respondByNode } from './middleware/respond.ts'
 import { rememberSession } from './middleware/sessions.ts'
 import type { VerifiedSession } from './verifier/verification.ts'
 

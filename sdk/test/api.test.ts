@@ -128,6 +128,20 @@ describe('sessions', () => {
     })
   })
 
+  test('a create whose answer got lost is repeated, and made one session', async () => {
+    let lost = 0
+    const losing: typeof fetch = async (input, init) => {
+      const response = await fetch(input, init)
+      if (lost > 0) return response
+      lost++
+      throw new TypeError('fetch failed')
+    }
+    const client = new Sesame({ secretKey, baseUrl, fetch: losing })
+    const { session } = await client.sessions.create({ userId: 'donald' })
+    expect(lost).toBe(1)
+    expect(await collect(sesame.sessions.list({ userId: 'donald' }))).toEqual([session])
+  })
+
   test('say what is wrong with a request', async () => {
     const error = await sesame.sessions.create({ userId: 'a b' }).catch((caught: unknown) => caught)
     expect(error).toBeInstanceOf(BadRequestError)

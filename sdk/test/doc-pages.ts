@@ -50,12 +50,18 @@ declare module 'next/headers' {
 }
 `
 
+interface BundleOptions {
+  alias?: Record<string, string>
+  /** Default: beside the file. */
+  outfile?: string
+}
+
 export interface DocFolder {
   folder: string
   /** Writes the files of a page. */
   write(page: string): string[]
   /** Makes a program of a file that Node runs as it is. */
-  bundle(file: string, alias?: Record<string, string>): Promise<string>
+  bundle(file: string, options?: BundleOptions): Promise<string>
   remove(): void
 }
 
@@ -76,9 +82,8 @@ export function createDocFolder(): DocFolder {
         return path
       })
     },
-    async bundle(file, alias = {}) {
+    async bundle(file, { alias = {}, outfile = programOf(file) } = {}) {
       const isCommonJs = file.endsWith('.cjs')
-      const outfile = file.replace(/\.(ts|mjs|cjs)$/, isCommonJs ? '.run.cjs' : '.run.mjs')
       await build({
         entryPoints: [file],
         outfile,
@@ -100,6 +105,9 @@ export function createDocFolder(): DocFolder {
     remove: () => rmSync(folder, { recursive: true, force: true }),
   }
 }
+
+const programOf = (file: string): string =>
+  file.replace(/\.(ts|mjs|cjs)$/, file.endsWith('.cjs') ? '.run.cjs' : '.run.mjs')
 
 /** As strict as a careful user's; the names of the package lead to its sources. */
 const TSCONFIG = {

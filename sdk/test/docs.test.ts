@@ -257,7 +257,7 @@ describe('the guide for Next', () => {
     const lines = Object.entries(parts).map(([name, path]) => `export * as ${name} from '${path}'`)
     writeFileSync(entry, lines.join('\n'))
     Object.assign(process.env, env)
-    guide = await import(await docs.bundle(entry, { 'next/headers': headers }))
+    guide = await import(await docs.bundle(entry, { alias: { 'next/headers': headers } }))
   })
   afterAll(() => guide.lib.verifier().close())
 

@@ -5,9 +5,13 @@ import { gzipSync } from 'node:zlib'
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
 import { build } from 'esbuild'
 import { publint } from 'publint'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { VERSION } from '../src/version.ts'
 import { type PackedSdk, packSdk } from './packed.ts'
+
+/** A build, a pack and a compiler that checks its libraries too: long on a machine with other work. */
+const PATIENCE_MS = 180_000
+vi.setConfig({ testTimeout: PATIENCE_MS, hookTimeout: PATIENCE_MS })
 
 let packed: PackedSdk
 let manifest: { version: string; dependencies: object; exports: Record<string, unknown> }

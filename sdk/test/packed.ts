@@ -68,11 +68,15 @@ function pack(folder: string): string {
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
   node(join(ROOT, 'node_modules/typescript/bin/tsc'), ['-p', 'tsconfig.build.json'], copy)
   const npm = join(dirname(process.execPath), 'npm')
-  const packed = execFileSync(existsSync(npm) ? npm : 'npm', ['pack', '--json', '--offline'], {
-    cwd: copy,
-    encoding: 'utf8',
-    stdio: 'pipe',
-  })
+  const packed = execFileSync(
+    existsSync(npm) ? npm : 'npm',
+    ['pack', '--json', '--ignore-scripts'],
+    {
+      cwd: copy,
+      encoding: 'utf8',
+      stdio: 'pipe',
+    },
+  )
   const [{ filename }] = JSON.parse(packed) as [{ filename: string }]
   return join(copy, filename)
 }

@@ -20,18 +20,20 @@ export interface TestClient {
 export async function against(
   answer: Answerer,
   config: Partial<TransportConfig> = {},
+  changes: Partial<TransportSeams> = {},
 ): Promise<TestClient> {
   const server = await createTestServer(answer)
   onTestFinished(() => server.close())
   const secretKey = testSecretKey()
   const waits: number[] = []
   const seams: TransportSeams = {
-    maxSilenceMs: 100,
+    maxSilenceMs: 15_000,
     random: () => 0.5,
     sleep: async (delayMs, signal) => {
       signal?.throwIfAborted()
       waits.push(delayMs)
     },
+    ...changes,
   }
   const all: TransportConfig = {
     secretKey,

@@ -47,7 +47,7 @@ export function attempt<T>(
     const { url, method, headers, body } = request
     try {
       // A redirect is not followed: the secret key would go wherever it points.
-      const init: RequestInit = { method, headers, body, signal: limit, redirect: 'follow' }
+      const init: RequestInit = { method, headers, body, signal: limit, redirect: 'manual' }
       const response = await fetch(url, init)
       const refuse = refuserOf(request, response)
       await checkStatus(response, refuse)

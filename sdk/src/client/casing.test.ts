@@ -60,7 +60,10 @@ test('what JSON writes in its own way stays what it is', () => {
 })
 
 test('a key called __proto__ is a key, and changes no object', () => {
-  const value = fromWire(JSON.parse('{"__proto__":{"is_admin":true},"metadata":{}}')) as object
+  const wire = '{"apps":{"__proto__":{"session_ttl_seconds":60}},"__proto__":{"is_admin":true}}'
+  const { apps, ...value } = fromWire(JSON.parse(wire)) as Record<string, object>
   expect('isAdmin' in value).toBe(false)
-  expect(Object.getPrototypeOf(value)).toBe(Object.prototype)
+  expect(Object.keys(apps ?? {})).toEqual(['__proto__'])
+  expect(Object.getPrototypeOf(apps)).toBe(Object.prototype)
+  expect(JSON.stringify(toWire({ apps }))).toBe('{"apps":{"__proto__":{"session_ttl_seconds":60}}}')
 })

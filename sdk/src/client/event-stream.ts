@@ -33,7 +33,6 @@ export function createEventStreams(config: TransportConfig, seams: TransportSeam
           yield event
         }
       } catch (error) {
-        options.signal?.throwIfAborted()
         delayMs = retryDelayMs(error, failures, seams.random)
         if (delayMs === null) throw error
       }

@@ -57,7 +57,6 @@ export function createTransport(config: TransportConfig, seams: TransportSeams):
         const limits = { fetch, timeoutMs, signal }
         return understand(await attempt(request, limits, readAnswer), answers)
       } catch (error) {
-        signal?.throwIfAborted()
         const delayMs = retries < maxRetries ? retryDelayMs(error, retries, seams.random) : null
         if (delayMs === null) throw error
         await seams.sleep(delayMs, signal)

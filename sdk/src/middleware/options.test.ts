@@ -37,7 +37,9 @@ describe.each(Object.entries(makers))('%s', (_name, make) => {
     ['a role that only some would need', { optional: true, requireRole: 'admin' }],
     ['a member of every object', { constructor: true }],
   ])('refuses %s when the app starts, not when it is attacked', (_what, options) => {
+    const [name = ''] = Object.keys(options)
     expect(() => make(verify, options)).toThrow(TypeError)
+    expect(() => make(verify, options)).toThrow(new RegExp(`^${name}: (must|not|there)`))
   })
 
   it('refuses to be made with nothing that verifies', () => {

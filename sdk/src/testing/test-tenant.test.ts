@@ -133,7 +133,10 @@ describe('a revoke', () => {
     await sesame.revokeAll({ userId: 'ada', except: sessionId })
     const later = await sesame.mintAccessToken({ userId: 'ada' })
     expect(await reasonOf(verify, ada)).toBe('session_revoked')
-    for (const token of [spared, grace, later]) expect(await reasonOf(verify, token)).toBe('valid')
+    for (const token of [spared, grace, later]) {
+      expect(await reasonOf(verify, token)).toBe('valid')
+      expect(await askService(token)).toBe('valid')
+    }
     await sesame.revokeAll()
     for (const token of [spared, grace, later])
       expect(await reasonOf(verify, token)).toBe('session_revoked')

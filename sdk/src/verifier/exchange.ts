@@ -43,6 +43,7 @@ export function createExchange({ fetch, timeoutMs, runtime, signal }: ExchangeDe
       const stopTimer = runtime.startTimer(
         () => end(new ServiceError(`${request.what} took longer than ${timeoutMs} ms`)),
         timeoutMs,
+        { isAwaited: true },
       )
       const finish = (): void => {
         stopTimer()

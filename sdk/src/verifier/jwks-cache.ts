@@ -36,6 +36,11 @@ const MAX_BODY_BYTES = 256 * 1024
 /** How long a set is used that could not be fetched again: who verifies locally outlives an outage. */
 const MAX_AGE_MS = 86_400_000
 const UNKNOWN_KEY_COOL_DOWN_MS = 30_000
+/**
+ * A Worker's request that ends takes its calls with it, and nobody hears of them again; the same goes
+ * for a machine that slept.
+ */
+const LOST_MS = 60_000
 const FIRST_RETRY_MS = 1_000
 const LAST_RETRY_MS = 60_000
 
@@ -45,6 +50,7 @@ export function createJwksCache({ url, exchange, runtime, elapsedMs }: JwksCache
   let lifetimeMs = 0
   let etag: string | null = null
   let pending: Promise<void> | null = null
+  let pendingSinceMs = 0
   let failures = 0
   let retryAtMs = 0
   let changedAtMs: number | null = null
@@ -96,11 +102,15 @@ export function createJwksCache({ url, exchange, runtime, elapsedMs }: JwksCache
   /** One at a time: who comes while it runs waits for the same. */
   const refreshOnce = (): Promise<void> => {
     if (isClosed) return Promise.resolve()
-    pending ??= refresh().finally(() => {
+    if (pending !== null && elapsedMs() - pendingSinceMs < LOST_MS) return pending
+    pendingSinceMs = elapsedMs()
+    const attempt = refresh().finally(() => {
+      if (pending !== attempt) return
       pending = null
       schedule()
     })
-    return pending
+    pending = attempt
+    return attempt
   }
 
   const schedule = (): void => {

@@ -47,7 +47,6 @@ export function createLocalVerifier(
 
   const verify = (token: string): Verification | Promise<Verification> => {
     if (closing.signal.aborted) throw unavailable('verify_unavailable', 'The verifier is closed.')
-    watch?.start()
     if (!jwks.isCurrent()) return jwks.get().then(keys => verifyWith(keys, token))
     return verifyWith(jwks.current(), token)
   }
@@ -145,7 +144,7 @@ export function createLocalVerifier(
           `Not ready in time: ${lastError() ?? 'no answer'}.`,
         )
       await new Promise<void>(resolve => {
-        const stop = runtime.startTimer(resolve, READY_LOOK_MS)
+        const stop = runtime.startTimer(resolve, READY_LOOK_MS, { isAwaited: true })
         void watch?.settled().then(() => {
           stop()
           resolve()
@@ -159,7 +158,8 @@ export function createLocalVerifier(
       ? verify(token)
       : withSignal(options.signal, async () => verify(token))
 
-  // Begins at once where that is allowed: a Worker may do nothing before its first request.
+  // A Worker may do nothing before its first request, and what one request opens ends with it: there
+  // the feed is held only by who asks for it with `ready`, as a Durable Object can.
   if (!isWorker()) {
     void jwks.get()
     watch?.start()

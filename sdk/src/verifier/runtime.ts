@@ -7,24 +7,28 @@ export interface VerifierRuntime {
   /** From 0 to 1, for jitter. */
   random(): number
   /**
-   * Calls once, later; a timer that waits does not keep the process alive.
+   * Calls once, later. A timer keeps the process alive only where somebody waits for it.
    *
    * @returns to stop it.
    */
-  startTimer(callback: () => void, delayMs: number): () => void
+  startTimer(callback: () => void, delayMs: number, options?: { isAwaited: boolean }): () => void
 }
 
 export const systemRuntime: VerifierRuntime = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
   random: () => Math.random(),
-  startTimer(callback, delayMs) {
-    // An object with `unref` in Node and Bun, a number in browsers and Deno.
+  startTimer(callback, delayMs, options) {
     const timer: unknown = setTimeout(callback, delayMs)
-    if (typeof timer === 'number') deno()?.unrefTimer(timer)
-    else (timer as { unref?(): void }).unref?.()
+    if (options?.isAwaited !== true) unref(timer)
     return () => clearTimeout(timer as number)
   },
+}
+
+/** A timer is an object with `unref` in Node and Bun, a number in browsers and Deno. */
+function unref(timer: unknown): void {
+  if (typeof timer === 'number') deno()?.unrefTimer(timer)
+  else (timer as { unref?(): void }).unref?.()
 }
 
 const deno = (): { unrefTimer(id: number): void } | undefined =>

@@ -37,19 +37,33 @@ export function readSettings(options: VerifierOptions): VerifierSettings {
     )
   if (!['ask', 'refuse', 'accept'].includes(onStale))
     throw new TypeError("onStale must be 'ask', 'refuse' or 'accept'")
-  if (prefix === undefined && options.baseUrl === undefined && options.revocations !== undefined)
-    throw new TypeError('baseUrl is needed where issuer does not end in /t/{tenant id}')
+  const secretKey = readSecretKey(options)
   return {
     issuer,
     audience,
-    secretKey: readSecretKey(options),
+    secretKey,
     maxStalenessMs: readMs('maxStaleness', maxStaleness, 0),
     onStale,
-    baseUrl: readAddress('baseUrl', options.baseUrl ?? prefix ?? issuer),
-    jwksUrl: readAddress('jwksUri', options.jwksUri ?? `${issuer}/.well-known/jwks.json`),
+    baseUrl: readBaseUrl(options, prefix, secretKey),
+    jwksUrl:
+      options.jwksUri === undefined
+        ? readAddress('issuer', `${issuer}/.well-known/jwks.json`)
+        : readAddress('jwksUri', options.jwksUri),
     timeoutMs: readMs('timeoutMs', timeoutMs, 1),
     fetch: readFetch(options.fetch),
   }
+}
+
+/** Nothing is asked of the API without a key. */
+function readBaseUrl(
+  { baseUrl }: VerifierOptions,
+  prefix: string | undefined,
+  secretKey: string | null,
+): string {
+  if (baseUrl !== undefined) return readAddress('baseUrl', baseUrl)
+  if (secretKey === null) return ''
+  if (prefix !== undefined) return readAddress('issuer', prefix)
+  throw new TypeError('baseUrl is needed where issuer does not end in /t/{tenant id}')
 }
 
 /** A misspelt option must not mean that it was never given. */

@@ -92,7 +92,9 @@ export interface Verifier {
  * if (result.valid) console.log(result.session.userId)
  * ```
  *
- * With `revocations` it holds one connection open, which keeps a process alive until `close()`.
+ * With `revocations` it holds one connection open, which keeps a process alive until `close()`. In a
+ * Cloudflare Worker, where no connection outlives its request, it asks the API instead (`onStale`);
+ * call `ready()` in what lives longer, such as a Durable Object.
  *
  * @throws TypeError for options that can't be right.
  */

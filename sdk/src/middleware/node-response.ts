@@ -11,6 +11,3 @@ export function respondByNode(response: ServerResponse, refusal: Refusal): void 
   for (const [name, value] of Object.entries(refusal.headers)) response.setHeader(name, value)
   response.end(refusal.body)
 }
-
-export const toResponse = ({ status, headers, body }: Refusal): Response =>
-  new Response(body, { status, headers })
