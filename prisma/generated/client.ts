@@ -82,6 +82,16 @@ export type Session = Prisma.SessionModel
  */
 export type Event = Prisma.EventModel
 /**
+ * Model Erasure
+ * An erasure under way. It names the user, so it goes when nothing of the user is left.
+ */
+export type Erasure = Prisma.ErasureModel
+/**
+ * Model LifetimeWalk
+ * Changed lifetimes on their way through a tenant's living sessions, in the order of ids.
+ */
+export type LifetimeWalk = Prisma.LifetimeWalkModel
+/**
  * Model IdempotencyKey
  * The first answer to an Idempotency-Key, sealed because it can hold a secret.
  */

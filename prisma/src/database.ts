@@ -1,5 +1,5 @@
 import { PrismaPg } from '@prisma/adapter-pg'
-import { Pool, types } from 'pg'
+import { Pool, type PoolClient, types } from 'pg'
 import { PrismaClient } from '../generated/client.ts'
 
 export interface Database {
@@ -67,6 +67,7 @@ export function openDatabase({
     each.on('connect', client => {
       client.on('error', () => {})
     })
+  pool.on('release', endUnlessIdle)
   pool.on('error', onConnectionError)
   freshnessPool.on('error', onConnectionError)
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool) })
@@ -79,4 +80,13 @@ export function openDatabase({
       await Promise.all([pool.end(), freshnessPool.end()])
     },
   }
+}
+
+/**
+ * A connection that comes back in the middle of a transaction is not used again. Prisma gives one back
+ * when its ROLLBACK got no answer from a Postgres that stood still: whoever had it next would work
+ * inside that transaction, and be told of success, and nothing of it would ever be committed.
+ */
+function endUnlessIdle(_error: Error, connection: PoolClient): void {
+  if (connection.getTransactionStatus() !== 'I') connection.end(() => {})
 }

@@ -405,6 +405,8 @@ export const ModelName = {
   SigningKey: 'SigningKey',
   Session: 'Session',
   Event: 'Event',
+  Erasure: 'Erasure',
+  LifetimeWalk: 'LifetimeWalk',
   IdempotencyKey: 'IdempotencyKey',
   ServiceSetting: 'ServiceSetting'
 } as const
@@ -422,7 +424,7 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
     omit: GlobalOmitOptions
   }
   meta: {
-    modelProps: "tenant" | "tenantHead" | "tenantChange" | "apiKey" | "apiKeySecret" | "signingKey" | "session" | "event" | "idempotencyKey" | "serviceSetting"
+    modelProps: "tenant" | "tenantHead" | "tenantChange" | "apiKey" | "apiKeySecret" | "signingKey" | "session" | "event" | "erasure" | "lifetimeWalk" | "idempotencyKey" | "serviceSetting"
     txIsolationLevel: TransactionIsolationLevel
   }
   model: {
@@ -1018,6 +1020,154 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         }
       }
     }
+    Erasure: {
+      payload: Prisma.$ErasurePayload<ExtArgs>
+      fields: Prisma.ErasureFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.ErasureFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ErasurePayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.ErasureFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ErasurePayload>
+        }
+        findFirst: {
+          args: Prisma.ErasureFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ErasurePayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.ErasureFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ErasurePayload>
+        }
+        findMany: {
+          args: Prisma.ErasureFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ErasurePayload>[]
+        }
+        create: {
+          args: Prisma.ErasureCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ErasurePayload>
+        }
+        createMany: {
+          args: Prisma.ErasureCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.ErasureCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ErasurePayload>[]
+        }
+        delete: {
+          args: Prisma.ErasureDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ErasurePayload>
+        }
+        update: {
+          args: Prisma.ErasureUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ErasurePayload>
+        }
+        deleteMany: {
+          args: Prisma.ErasureDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.ErasureUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.ErasureUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ErasurePayload>[]
+        }
+        upsert: {
+          args: Prisma.ErasureUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ErasurePayload>
+        }
+        aggregate: {
+          args: Prisma.ErasureAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateErasure>
+        }
+        groupBy: {
+          args: Prisma.ErasureGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.ErasureGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.ErasureCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.ErasureCountAggregateOutputType> | number
+        }
+      }
+    }
+    LifetimeWalk: {
+      payload: Prisma.$LifetimeWalkPayload<ExtArgs>
+      fields: Prisma.LifetimeWalkFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.LifetimeWalkFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$LifetimeWalkPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.LifetimeWalkFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$LifetimeWalkPayload>
+        }
+        findFirst: {
+          args: Prisma.LifetimeWalkFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$LifetimeWalkPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.LifetimeWalkFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$LifetimeWalkPayload>
+        }
+        findMany: {
+          args: Prisma.LifetimeWalkFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$LifetimeWalkPayload>[]
+        }
+        create: {
+          args: Prisma.LifetimeWalkCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$LifetimeWalkPayload>
+        }
+        createMany: {
+          args: Prisma.LifetimeWalkCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.LifetimeWalkCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$LifetimeWalkPayload>[]
+        }
+        delete: {
+          args: Prisma.LifetimeWalkDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$LifetimeWalkPayload>
+        }
+        update: {
+          args: Prisma.LifetimeWalkUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$LifetimeWalkPayload>
+        }
+        deleteMany: {
+          args: Prisma.LifetimeWalkDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.LifetimeWalkUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.LifetimeWalkUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$LifetimeWalkPayload>[]
+        }
+        upsert: {
+          args: Prisma.LifetimeWalkUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$LifetimeWalkPayload>
+        }
+        aggregate: {
+          args: Prisma.LifetimeWalkAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateLifetimeWalk>
+        }
+        groupBy: {
+          args: Prisma.LifetimeWalkGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.LifetimeWalkGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.LifetimeWalkCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.LifetimeWalkCountAggregateOutputType> | number
+        }
+      }
+    }
     IdempotencyKey: {
       payload: Prisma.$IdempotencyKeyPayload<ExtArgs>
       fields: Prisma.IdempotencyKeyFieldRefs
@@ -1212,7 +1362,8 @@ export const TenantScalarFieldEnum = {
   settings: 'settings',
   createdAt: 'createdAt',
   updatedAt: 'updatedAt',
-  deletedAt: 'deletedAt'
+  deletedAt: 'deletedAt',
+  purgedAt: 'purgedAt'
 } as const
 
 export type TenantScalarFieldEnum = (typeof TenantScalarFieldEnum)[keyof typeof TenantScalarFieldEnum]
@@ -1321,7 +1472,8 @@ export const SessionScalarFieldEnum = {
   revokeReason: 'revokeReason',
   refreshGeneration: 'refreshGeneration',
   refreshFamilyHash: 'refreshFamilyHash',
-  refreshedAt: 'refreshedAt'
+  refreshedAt: 'refreshedAt',
+  erasedAt: 'erasedAt'
 } as const
 
 export type SessionScalarFieldEnum = (typeof SessionScalarFieldEnum)[keyof typeof SessionScalarFieldEnum]
@@ -1339,6 +1491,33 @@ export const EventScalarFieldEnum = {
 } as const
 
 export type EventScalarFieldEnum = (typeof EventScalarFieldEnum)[keyof typeof EventScalarFieldEnum]
+
+
+export const ErasureScalarFieldEnum = {
+  tenantId: 'tenantId',
+  id: 'id',
+  userId: 'userId',
+  tombstone: 'tombstone',
+  actor: 'actor',
+  generation: 'generation',
+  revoked: 'revoked',
+  sessionsErased: 'sessionsErased',
+  eventsErased: 'eventsErased',
+  progressedAt: 'progressedAt'
+} as const
+
+export type ErasureScalarFieldEnum = (typeof ErasureScalarFieldEnum)[keyof typeof ErasureScalarFieldEnum]
+
+
+export const LifetimeWalkScalarFieldEnum = {
+  tenantId: 'tenantId',
+  changedAt: 'changedAt',
+  beganAt: 'beganAt',
+  afterId: 'afterId',
+  isOver: 'isOver'
+} as const
+
+export type LifetimeWalkScalarFieldEnum = (typeof LifetimeWalkScalarFieldEnum)[keyof typeof LifetimeWalkScalarFieldEnum]
 
 
 export const IdempotencyKeyScalarFieldEnum = {
@@ -1676,6 +1855,8 @@ export type GlobalOmitConfig = {
   signingKey?: Prisma.SigningKeyOmit
   session?: Prisma.SessionOmit
   event?: Prisma.EventOmit
+  erasure?: Prisma.ErasureOmit
+  lifetimeWalk?: Prisma.LifetimeWalkOmit
   idempotencyKey?: Prisma.IdempotencyKeyOmit
   serviceSetting?: Prisma.ServiceSettingOmit
 }

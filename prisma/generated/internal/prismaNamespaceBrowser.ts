@@ -59,6 +59,8 @@ export const ModelName = {
   SigningKey: 'SigningKey',
   Session: 'Session',
   Event: 'Event',
+  Erasure: 'Erasure',
+  LifetimeWalk: 'LifetimeWalk',
   IdempotencyKey: 'IdempotencyKey',
   ServiceSetting: 'ServiceSetting'
 } as const
@@ -86,7 +88,8 @@ export const TenantScalarFieldEnum = {
   settings: 'settings',
   createdAt: 'createdAt',
   updatedAt: 'updatedAt',
-  deletedAt: 'deletedAt'
+  deletedAt: 'deletedAt',
+  purgedAt: 'purgedAt'
 } as const
 
 export type TenantScalarFieldEnum = (typeof TenantScalarFieldEnum)[keyof typeof TenantScalarFieldEnum]
@@ -195,7 +198,8 @@ export const SessionScalarFieldEnum = {
   revokeReason: 'revokeReason',
   refreshGeneration: 'refreshGeneration',
   refreshFamilyHash: 'refreshFamilyHash',
-  refreshedAt: 'refreshedAt'
+  refreshedAt: 'refreshedAt',
+  erasedAt: 'erasedAt'
 } as const
 
 export type SessionScalarFieldEnum = (typeof SessionScalarFieldEnum)[keyof typeof SessionScalarFieldEnum]
@@ -213,6 +217,33 @@ export const EventScalarFieldEnum = {
 } as const
 
 export type EventScalarFieldEnum = (typeof EventScalarFieldEnum)[keyof typeof EventScalarFieldEnum]
+
+
+export const ErasureScalarFieldEnum = {
+  tenantId: 'tenantId',
+  id: 'id',
+  userId: 'userId',
+  tombstone: 'tombstone',
+  actor: 'actor',
+  generation: 'generation',
+  revoked: 'revoked',
+  sessionsErased: 'sessionsErased',
+  eventsErased: 'eventsErased',
+  progressedAt: 'progressedAt'
+} as const
+
+export type ErasureScalarFieldEnum = (typeof ErasureScalarFieldEnum)[keyof typeof ErasureScalarFieldEnum]
+
+
+export const LifetimeWalkScalarFieldEnum = {
+  tenantId: 'tenantId',
+  changedAt: 'changedAt',
+  beganAt: 'beganAt',
+  afterId: 'afterId',
+  isOver: 'isOver'
+} as const
+
+export type LifetimeWalkScalarFieldEnum = (typeof LifetimeWalkScalarFieldEnum)[keyof typeof LifetimeWalkScalarFieldEnum]
 
 
 export const IdempotencyKeyScalarFieldEnum = {

@@ -67,6 +67,7 @@ export type SessionMinAggregateOutputType = {
   refreshGeneration: number | null
   refreshFamilyHash: runtime.Bytes | null
   refreshedAt: Date | null
+  erasedAt: Date | null
 }
 
 export type SessionMaxAggregateOutputType = {
@@ -100,6 +101,7 @@ export type SessionMaxAggregateOutputType = {
   refreshGeneration: number | null
   refreshFamilyHash: runtime.Bytes | null
   refreshedAt: Date | null
+  erasedAt: Date | null
 }
 
 export type SessionCountAggregateOutputType = {
@@ -135,6 +137,7 @@ export type SessionCountAggregateOutputType = {
   refreshGeneration: number
   refreshFamilyHash: number
   refreshedAt: number
+  erasedAt: number
   _all: number
 }
 
@@ -180,6 +183,7 @@ export type SessionMinAggregateInputType = {
   refreshGeneration?: true
   refreshFamilyHash?: true
   refreshedAt?: true
+  erasedAt?: true
 }
 
 export type SessionMaxAggregateInputType = {
@@ -213,6 +217,7 @@ export type SessionMaxAggregateInputType = {
   refreshGeneration?: true
   refreshFamilyHash?: true
   refreshedAt?: true
+  erasedAt?: true
 }
 
 export type SessionCountAggregateInputType = {
@@ -248,6 +253,7 @@ export type SessionCountAggregateInputType = {
   refreshGeneration?: true
   refreshFamilyHash?: true
   refreshedAt?: true
+  erasedAt?: true
   _all?: true
 }
 
@@ -370,6 +376,7 @@ export type SessionGroupByOutputType = {
   refreshGeneration: number
   refreshFamilyHash: runtime.Bytes
   refreshedAt: Date | null
+  erasedAt: Date | null
   _count: SessionCountAggregateOutputType | null
   _avg: SessionAvgAggregateOutputType | null
   _sum: SessionSumAggregateOutputType | null
@@ -428,6 +435,7 @@ export type SessionWhereInput = {
   refreshGeneration?: Prisma.IntFilter<"Session"> | number
   refreshFamilyHash?: Prisma.BytesFilter<"Session"> | runtime.Bytes
   refreshedAt?: Prisma.DateTimeNullableFilter<"Session"> | Date | string | null
+  erasedAt?: Prisma.DateTimeNullableFilter<"Session"> | Date | string | null
 }
 
 export type SessionOrderByWithRelationInput = {
@@ -463,6 +471,7 @@ export type SessionOrderByWithRelationInput = {
   refreshGeneration?: Prisma.SortOrder
   refreshFamilyHash?: Prisma.SortOrder
   refreshedAt?: Prisma.SortOrderInput | Prisma.SortOrder
+  erasedAt?: Prisma.SortOrderInput | Prisma.SortOrder
 }
 
 export type SessionWhereUniqueInput = Prisma.AtLeast<{
@@ -502,6 +511,7 @@ export type SessionWhereUniqueInput = Prisma.AtLeast<{
   refreshGeneration?: Prisma.IntFilter<"Session"> | number
   refreshFamilyHash?: Prisma.BytesFilter<"Session"> | runtime.Bytes
   refreshedAt?: Prisma.DateTimeNullableFilter<"Session"> | Date | string | null
+  erasedAt?: Prisma.DateTimeNullableFilter<"Session"> | Date | string | null
 }, "tenantId_id">
 
 export type SessionOrderByWithAggregationInput = {
@@ -537,6 +547,7 @@ export type SessionOrderByWithAggregationInput = {
   refreshGeneration?: Prisma.SortOrder
   refreshFamilyHash?: Prisma.SortOrder
   refreshedAt?: Prisma.SortOrderInput | Prisma.SortOrder
+  erasedAt?: Prisma.SortOrderInput | Prisma.SortOrder
   _count?: Prisma.SessionCountOrderByAggregateInput
   _avg?: Prisma.SessionAvgOrderByAggregateInput
   _max?: Prisma.SessionMaxOrderByAggregateInput
@@ -580,6 +591,7 @@ export type SessionScalarWhereWithAggregatesInput = {
   refreshGeneration?: Prisma.IntWithAggregatesFilter<"Session"> | number
   refreshFamilyHash?: Prisma.BytesWithAggregatesFilter<"Session"> | runtime.Bytes
   refreshedAt?: Prisma.DateTimeNullableWithAggregatesFilter<"Session"> | Date | string | null
+  erasedAt?: Prisma.DateTimeNullableWithAggregatesFilter<"Session"> | Date | string | null
 }
 
 export type SessionCreateInput = {
@@ -615,6 +627,7 @@ export type SessionCreateInput = {
   refreshGeneration?: number
   refreshFamilyHash: runtime.Bytes
   refreshedAt?: Date | string | null
+  erasedAt?: Date | string | null
 }
 
 export type SessionUncheckedCreateInput = {
@@ -650,6 +663,7 @@ export type SessionUncheckedCreateInput = {
   refreshGeneration?: number
   refreshFamilyHash: runtime.Bytes
   refreshedAt?: Date | string | null
+  erasedAt?: Date | string | null
 }
 
 export type SessionUpdateInput = {
@@ -685,6 +699,7 @@ export type SessionUpdateInput = {
   refreshGeneration?: Prisma.IntFieldUpdateOperationsInput | number
   refreshFamilyHash?: Prisma.BytesFieldUpdateOperationsInput | runtime.Bytes
   refreshedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  erasedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
 }
 
 export type SessionUncheckedUpdateInput = {
@@ -720,6 +735,7 @@ export type SessionUncheckedUpdateInput = {
   refreshGeneration?: Prisma.IntFieldUpdateOperationsInput | number
   refreshFamilyHash?: Prisma.BytesFieldUpdateOperationsInput | runtime.Bytes
   refreshedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  erasedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
 }
 
 export type SessionCreateManyInput = {
@@ -755,6 +771,7 @@ export type SessionCreateManyInput = {
   refreshGeneration?: number
   refreshFamilyHash: runtime.Bytes
   refreshedAt?: Date | string | null
+  erasedAt?: Date | string | null
 }
 
 export type SessionUpdateManyMutationInput = {
@@ -790,6 +807,7 @@ export type SessionUpdateManyMutationInput = {
   refreshGeneration?: Prisma.IntFieldUpdateOperationsInput | number
   refreshFamilyHash?: Prisma.BytesFieldUpdateOperationsInput | runtime.Bytes
   refreshedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  erasedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
 }
 
 export type SessionUncheckedUpdateManyInput = {
@@ -825,6 +843,7 @@ export type SessionUncheckedUpdateManyInput = {
   refreshGeneration?: Prisma.IntFieldUpdateOperationsInput | number
   refreshFamilyHash?: Prisma.BytesFieldUpdateOperationsInput | runtime.Bytes
   refreshedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  erasedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
 }
 
 export type SessionTenantIdIdCompoundUniqueInput = {
@@ -865,6 +884,7 @@ export type SessionCountOrderByAggregateInput = {
   refreshGeneration?: Prisma.SortOrder
   refreshFamilyHash?: Prisma.SortOrder
   refreshedAt?: Prisma.SortOrder
+  erasedAt?: Prisma.SortOrder
 }
 
 export type SessionAvgOrderByAggregateInput = {
@@ -903,6 +923,7 @@ export type SessionMaxOrderByAggregateInput = {
   refreshGeneration?: Prisma.SortOrder
   refreshFamilyHash?: Prisma.SortOrder
   refreshedAt?: Prisma.SortOrder
+  erasedAt?: Prisma.SortOrder
 }
 
 export type SessionMinOrderByAggregateInput = {
@@ -936,6 +957,7 @@ export type SessionMinOrderByAggregateInput = {
   refreshGeneration?: Prisma.SortOrder
   refreshFamilyHash?: Prisma.SortOrder
   refreshedAt?: Prisma.SortOrder
+  erasedAt?: Prisma.SortOrder
 }
 
 export type SessionSumOrderByAggregateInput = {
@@ -999,6 +1021,7 @@ export type SessionSelect<ExtArgs extends runtime.Types.Extensions.InternalArgs 
   refreshGeneration?: boolean
   refreshFamilyHash?: boolean
   refreshedAt?: boolean
+  erasedAt?: boolean
 }, ExtArgs["result"]["session"]>
 
 export type SessionSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetSelect<{
@@ -1034,6 +1057,7 @@ export type SessionSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Exten
   refreshGeneration?: boolean
   refreshFamilyHash?: boolean
   refreshedAt?: boolean
+  erasedAt?: boolean
 }, ExtArgs["result"]["session"]>
 
 export type SessionSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetSelect<{
@@ -1069,6 +1093,7 @@ export type SessionSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Exten
   refreshGeneration?: boolean
   refreshFamilyHash?: boolean
   refreshedAt?: boolean
+  erasedAt?: boolean
 }, ExtArgs["result"]["session"]>
 
 export type SessionSelectScalar = {
@@ -1104,9 +1129,10 @@ export type SessionSelectScalar = {
   refreshGeneration?: boolean
   refreshFamilyHash?: boolean
   refreshedAt?: boolean
+  erasedAt?: boolean
 }
 
-export type SessionOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"tenantId" | "id" | "userId" | "orgId" | "appId" | "role" | "state" | "amr" | "authTime" | "userAgent" | "ipAddress" | "country" | "location" | "deviceId" | "deviceName" | "deviceType" | "os" | "browser" | "metadata" | "generation" | "createdAt" | "lastActiveAt" | "expiresAt" | "isExpiryGiven" | "endsAt" | "tokenExpiresAt" | "revokedAt" | "revokedBy" | "revokeReason" | "refreshGeneration" | "refreshFamilyHash" | "refreshedAt", ExtArgs["result"]["session"]>
+export type SessionOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"tenantId" | "id" | "userId" | "orgId" | "appId" | "role" | "state" | "amr" | "authTime" | "userAgent" | "ipAddress" | "country" | "location" | "deviceId" | "deviceName" | "deviceType" | "os" | "browser" | "metadata" | "generation" | "createdAt" | "lastActiveAt" | "expiresAt" | "isExpiryGiven" | "endsAt" | "tokenExpiresAt" | "revokedAt" | "revokedBy" | "revokeReason" | "refreshGeneration" | "refreshFamilyHash" | "refreshedAt" | "erasedAt", ExtArgs["result"]["session"]>
 
 export type $SessionPayload<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   name: "Session"
@@ -1159,6 +1185,10 @@ export type $SessionPayload<ExtArgs extends runtime.Types.Extensions.InternalArg
     refreshGeneration: number
     refreshFamilyHash: runtime.Bytes
     refreshedAt: Date | null
+    /**
+     * When the person was taken out of the row; it goes when no token of it can live.
+     */
+    erasedAt: Date | null
   }, ExtArgs["result"]["session"]>
   composites: {}
 }
@@ -1614,6 +1644,7 @@ export interface SessionFieldRefs {
   readonly refreshGeneration: Prisma.FieldRef<"Session", 'Int'>
   readonly refreshFamilyHash: Prisma.FieldRef<"Session", 'Bytes'>
   readonly refreshedAt: Prisma.FieldRef<"Session", 'DateTime'>
+  readonly erasedAt: Prisma.FieldRef<"Session", 'DateTime'>
 }
     
 

@@ -31,6 +31,7 @@ export type TenantMinAggregateOutputType = {
   createdAt: Date | null
   updatedAt: Date | null
   deletedAt: Date | null
+  purgedAt: Date | null
 }
 
 export type TenantMaxAggregateOutputType = {
@@ -40,6 +41,7 @@ export type TenantMaxAggregateOutputType = {
   createdAt: Date | null
   updatedAt: Date | null
   deletedAt: Date | null
+  purgedAt: Date | null
 }
 
 export type TenantCountAggregateOutputType = {
@@ -50,6 +52,7 @@ export type TenantCountAggregateOutputType = {
   createdAt: number
   updatedAt: number
   deletedAt: number
+  purgedAt: number
   _all: number
 }
 
@@ -61,6 +64,7 @@ export type TenantMinAggregateInputType = {
   createdAt?: true
   updatedAt?: true
   deletedAt?: true
+  purgedAt?: true
 }
 
 export type TenantMaxAggregateInputType = {
@@ -70,6 +74,7 @@ export type TenantMaxAggregateInputType = {
   createdAt?: true
   updatedAt?: true
   deletedAt?: true
+  purgedAt?: true
 }
 
 export type TenantCountAggregateInputType = {
@@ -80,6 +85,7 @@ export type TenantCountAggregateInputType = {
   createdAt?: true
   updatedAt?: true
   deletedAt?: true
+  purgedAt?: true
   _all?: true
 }
 
@@ -163,6 +169,7 @@ export type TenantGroupByOutputType = {
   createdAt: Date
   updatedAt: Date
   deletedAt: Date | null
+  purgedAt: Date | null
   _count: TenantCountAggregateOutputType | null
   _min: TenantMinAggregateOutputType | null
   _max: TenantMaxAggregateOutputType | null
@@ -194,6 +201,7 @@ export type TenantWhereInput = {
   createdAt?: Prisma.DateTimeFilter<"Tenant"> | Date | string
   updatedAt?: Prisma.DateTimeFilter<"Tenant"> | Date | string
   deletedAt?: Prisma.DateTimeNullableFilter<"Tenant"> | Date | string | null
+  purgedAt?: Prisma.DateTimeNullableFilter<"Tenant"> | Date | string | null
   apiKeys?: Prisma.ApiKeyListRelationFilter
   signingKeys?: Prisma.SigningKeyListRelationFilter
 }
@@ -206,6 +214,7 @@ export type TenantOrderByWithRelationInput = {
   createdAt?: Prisma.SortOrder
   updatedAt?: Prisma.SortOrder
   deletedAt?: Prisma.SortOrderInput | Prisma.SortOrder
+  purgedAt?: Prisma.SortOrderInput | Prisma.SortOrder
   apiKeys?: Prisma.ApiKeyOrderByRelationAggregateInput
   signingKeys?: Prisma.SigningKeyOrderByRelationAggregateInput
 }
@@ -221,6 +230,7 @@ export type TenantWhereUniqueInput = Prisma.AtLeast<{
   createdAt?: Prisma.DateTimeFilter<"Tenant"> | Date | string
   updatedAt?: Prisma.DateTimeFilter<"Tenant"> | Date | string
   deletedAt?: Prisma.DateTimeNullableFilter<"Tenant"> | Date | string | null
+  purgedAt?: Prisma.DateTimeNullableFilter<"Tenant"> | Date | string | null
   apiKeys?: Prisma.ApiKeyListRelationFilter
   signingKeys?: Prisma.SigningKeyListRelationFilter
 }, "id">
@@ -233,6 +243,7 @@ export type TenantOrderByWithAggregationInput = {
   createdAt?: Prisma.SortOrder
   updatedAt?: Prisma.SortOrder
   deletedAt?: Prisma.SortOrderInput | Prisma.SortOrder
+  purgedAt?: Prisma.SortOrderInput | Prisma.SortOrder
   _count?: Prisma.TenantCountOrderByAggregateInput
   _max?: Prisma.TenantMaxOrderByAggregateInput
   _min?: Prisma.TenantMinOrderByAggregateInput
@@ -249,6 +260,7 @@ export type TenantScalarWhereWithAggregatesInput = {
   createdAt?: Prisma.DateTimeWithAggregatesFilter<"Tenant"> | Date | string
   updatedAt?: Prisma.DateTimeWithAggregatesFilter<"Tenant"> | Date | string
   deletedAt?: Prisma.DateTimeNullableWithAggregatesFilter<"Tenant"> | Date | string | null
+  purgedAt?: Prisma.DateTimeNullableWithAggregatesFilter<"Tenant"> | Date | string | null
 }
 
 export type TenantCreateInput = {
@@ -259,6 +271,7 @@ export type TenantCreateInput = {
   createdAt?: Date | string
   updatedAt?: Date | string
   deletedAt?: Date | string | null
+  purgedAt?: Date | string | null
   apiKeys?: Prisma.ApiKeyCreateNestedManyWithoutTenantInput
   signingKeys?: Prisma.SigningKeyCreateNestedManyWithoutTenantInput
 }
@@ -271,6 +284,7 @@ export type TenantUncheckedCreateInput = {
   createdAt?: Date | string
   updatedAt?: Date | string
   deletedAt?: Date | string | null
+  purgedAt?: Date | string | null
   apiKeys?: Prisma.ApiKeyUncheckedCreateNestedManyWithoutTenantInput
   signingKeys?: Prisma.SigningKeyUncheckedCreateNestedManyWithoutTenantInput
 }
@@ -283,6 +297,7 @@ export type TenantUpdateInput = {
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   deletedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  purgedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   apiKeys?: Prisma.ApiKeyUpdateManyWithoutTenantNestedInput
   signingKeys?: Prisma.SigningKeyUpdateManyWithoutTenantNestedInput
 }
@@ -295,6 +310,7 @@ export type TenantUncheckedUpdateInput = {
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   deletedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  purgedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   apiKeys?: Prisma.ApiKeyUncheckedUpdateManyWithoutTenantNestedInput
   signingKeys?: Prisma.SigningKeyUncheckedUpdateManyWithoutTenantNestedInput
 }
@@ -307,6 +323,7 @@ export type TenantCreateManyInput = {
   createdAt?: Date | string
   updatedAt?: Date | string
   deletedAt?: Date | string | null
+  purgedAt?: Date | string | null
 }
 
 export type TenantUpdateManyMutationInput = {
@@ -317,6 +334,7 @@ export type TenantUpdateManyMutationInput = {
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   deletedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  purgedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
 }
 
 export type TenantUncheckedUpdateManyInput = {
@@ -327,6 +345,7 @@ export type TenantUncheckedUpdateManyInput = {
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   deletedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  purgedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
 }
 
 export type TenantCountOrderByAggregateInput = {
@@ -337,6 +356,7 @@ export type TenantCountOrderByAggregateInput = {
   createdAt?: Prisma.SortOrder
   updatedAt?: Prisma.SortOrder
   deletedAt?: Prisma.SortOrder
+  purgedAt?: Prisma.SortOrder
 }
 
 export type TenantMaxOrderByAggregateInput = {
@@ -346,6 +366,7 @@ export type TenantMaxOrderByAggregateInput = {
   createdAt?: Prisma.SortOrder
   updatedAt?: Prisma.SortOrder
   deletedAt?: Prisma.SortOrder
+  purgedAt?: Prisma.SortOrder
 }
 
 export type TenantMinOrderByAggregateInput = {
@@ -355,6 +376,7 @@ export type TenantMinOrderByAggregateInput = {
   createdAt?: Prisma.SortOrder
   updatedAt?: Prisma.SortOrder
   deletedAt?: Prisma.SortOrder
+  purgedAt?: Prisma.SortOrder
 }
 
 export type TenantScalarRelationFilter = {
@@ -410,6 +432,7 @@ export type TenantCreateWithoutApiKeysInput = {
   createdAt?: Date | string
   updatedAt?: Date | string
   deletedAt?: Date | string | null
+  purgedAt?: Date | string | null
   signingKeys?: Prisma.SigningKeyCreateNestedManyWithoutTenantInput
 }
 
@@ -421,6 +444,7 @@ export type TenantUncheckedCreateWithoutApiKeysInput = {
   createdAt?: Date | string
   updatedAt?: Date | string
   deletedAt?: Date | string | null
+  purgedAt?: Date | string | null
   signingKeys?: Prisma.SigningKeyUncheckedCreateNestedManyWithoutTenantInput
 }
 
@@ -448,6 +472,7 @@ export type TenantUpdateWithoutApiKeysInput = {
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   deletedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  purgedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   signingKeys?: Prisma.SigningKeyUpdateManyWithoutTenantNestedInput
 }
 
@@ -459,6 +484,7 @@ export type TenantUncheckedUpdateWithoutApiKeysInput = {
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   deletedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  purgedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   signingKeys?: Prisma.SigningKeyUncheckedUpdateManyWithoutTenantNestedInput
 }
 
@@ -470,6 +496,7 @@ export type TenantCreateWithoutSigningKeysInput = {
   createdAt?: Date | string
   updatedAt?: Date | string
   deletedAt?: Date | string | null
+  purgedAt?: Date | string | null
   apiKeys?: Prisma.ApiKeyCreateNestedManyWithoutTenantInput
 }
 
@@ -481,6 +508,7 @@ export type TenantUncheckedCreateWithoutSigningKeysInput = {
   createdAt?: Date | string
   updatedAt?: Date | string
   deletedAt?: Date | string | null
+  purgedAt?: Date | string | null
   apiKeys?: Prisma.ApiKeyUncheckedCreateNestedManyWithoutTenantInput
 }
 
@@ -508,6 +536,7 @@ export type TenantUpdateWithoutSigningKeysInput = {
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   deletedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  purgedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   apiKeys?: Prisma.ApiKeyUpdateManyWithoutTenantNestedInput
 }
 
@@ -519,6 +548,7 @@ export type TenantUncheckedUpdateWithoutSigningKeysInput = {
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   deletedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  purgedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   apiKeys?: Prisma.ApiKeyUncheckedUpdateManyWithoutTenantNestedInput
 }
 
@@ -570,6 +600,7 @@ export type TenantSelect<ExtArgs extends runtime.Types.Extensions.InternalArgs =
   createdAt?: boolean
   updatedAt?: boolean
   deletedAt?: boolean
+  purgedAt?: boolean
   apiKeys?: boolean | Prisma.Tenant$apiKeysArgs<ExtArgs>
   signingKeys?: boolean | Prisma.Tenant$signingKeysArgs<ExtArgs>
   _count?: boolean | Prisma.TenantCountOutputTypeDefaultArgs<ExtArgs>
@@ -583,6 +614,7 @@ export type TenantSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Extens
   createdAt?: boolean
   updatedAt?: boolean
   deletedAt?: boolean
+  purgedAt?: boolean
 }, ExtArgs["result"]["tenant"]>
 
 export type TenantSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetSelect<{
@@ -593,6 +625,7 @@ export type TenantSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Extens
   createdAt?: boolean
   updatedAt?: boolean
   deletedAt?: boolean
+  purgedAt?: boolean
 }, ExtArgs["result"]["tenant"]>
 
 export type TenantSelectScalar = {
@@ -603,9 +636,10 @@ export type TenantSelectScalar = {
   createdAt?: boolean
   updatedAt?: boolean
   deletedAt?: boolean
+  purgedAt?: boolean
 }
 
-export type TenantOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "name" | "status" | "settings" | "createdAt" | "updatedAt" | "deletedAt", ExtArgs["result"]["tenant"]>
+export type TenantOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "name" | "status" | "settings" | "createdAt" | "updatedAt" | "deletedAt" | "purgedAt", ExtArgs["result"]["tenant"]>
 export type TenantInclude<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   apiKeys?: boolean | Prisma.Tenant$apiKeysArgs<ExtArgs>
   signingKeys?: boolean | Prisma.Tenant$signingKeysArgs<ExtArgs>
@@ -631,6 +665,10 @@ export type $TenantPayload<ExtArgs extends runtime.Types.Extensions.InternalArgs
     createdAt: Date
     updatedAt: Date
     deletedAt: Date | null
+    /**
+     * When the worker had removed everything that belonged to it.
+     */
+    purgedAt: Date | null
   }, ExtArgs["result"]["tenant"]>
   composites: {}
 }
@@ -1063,6 +1101,7 @@ export interface TenantFieldRefs {
   readonly createdAt: Prisma.FieldRef<"Tenant", 'DateTime'>
   readonly updatedAt: Prisma.FieldRef<"Tenant", 'DateTime'>
   readonly deletedAt: Prisma.FieldRef<"Tenant", 'DateTime'>
+  readonly purgedAt: Prisma.FieldRef<"Tenant", 'DateTime'>
 }
     
 

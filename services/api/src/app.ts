@@ -24,6 +24,8 @@ import { revocationRoutes } from './revocations/revocations.routes.ts'
 import { Revocation } from './revocations/revocations.schema.ts'
 import { sessionRoutes } from './sessions/sessions.routes.ts'
 import { Session, SessionTokens, Verification } from './sessions/sessions.schema.ts'
+import { userRoutes } from './sessions/users.routes.ts'
+import { Erasure } from './sessions/users.schema.ts'
 import { type Clock, systemClock } from './shared/clock.ts'
 import type { Config } from './shared/config.ts'
 import { discoveryRoutes } from './signing-keys/discovery.routes.ts'
@@ -51,6 +53,7 @@ export interface AppDeps {
 const NAMED_SCHEMAS = {
   ApiKey,
   ApiKeyWithSecret,
+  Erasure,
   Event,
   JwkSet,
   Revocation,
@@ -89,8 +92,9 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(discoveryRoutes, { freshness, clock, publicUrl, rateLimits })
   await app.register(
     async v1 => {
-      const { sessions, verifier, refresh, revocations, streams, events } = services
+      const { sessions, erasures, verifier, refresh, revocations, streams, events } = services
       await v1.register(sessionRoutes, { sessions, verifier, noteVerdict: metrics.verifyVerdict })
+      await v1.register(userRoutes, { sessions, erasures })
       await v1.register(refreshRoutes, { refresh })
       await v1.register(revocationRoutes, { revocations, streams })
       await v1.register(oauthRoutes, { oauth: services.oauth })

@@ -1,18 +1,18 @@
 import { migrate, openDatabase, startEmbeddedPostgres } from '@sesame/db'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import { pino } from 'pino'
 import { buildApp } from './app.ts'
 import { createGeoLocator } from './devices/geo-location.ts'
-import { createLogger } from './http/logging.ts'
-import { createMetrics, type Metrics, startMetricsServer } from './http/metrics.ts'
+import { createLogDestination, createLogger } from './http/logging.ts'
+import { createMetrics } from './http/metrics.ts'
 import { type Config, httpUrl, loadConfig } from './shared/config.ts'
 import { explainStartError, say } from './start/console.ts'
 import { createDatabaseClock } from './start/database-clock.ts'
+import { giveBackMemory } from './start/give-back-memory.ts'
+import { serveMetrics } from './start/metrics-port.ts'
 import { connectRedis } from './start/redis.ts'
 import { masterKeyPath, prepareSecrets, type Secrets } from './start/secrets.ts'
 import { createServiceSettingsStore } from './start/service-settings.store.ts'
 import { createOpened, settlesWithin, stopOnSignal } from './start/shutdown.ts'
-import { StartError } from './start/start-error.ts'
 import { renderWelcome } from './start/welcome.ts'
 import { createServices, type Services } from './wiring.ts'
 
@@ -32,9 +32,7 @@ async function main(): Promise<void> {
   try {
     // biome-ignore lint/style/noProcessEnv: the one place that hands it on
     config = loadConfig(process.env)
-    // On stderr: stdout is for people.
-    const destination = pino.destination({ fd: 2, sync: true })
-    const log = createLogger({ level: config.logLevel, destination })
+    const log = createLogger({ level: config.logLevel, destination: createLogDestination() })
     const starting = start(config, log)
     stopOnSignal({
       stop: () => stop(starting, log),
@@ -69,7 +67,7 @@ async function start(config: Config, log: FastifyBaseLogger): Promise<void> {
   giveWay()
   const { masterKey, operatorKeyHash } = secrets
   const { publicUrl } = config
-  const redis = config.redisUrl === null ? null : connectRedis(config.redisUrl, log)
+  const redis = config.redisUrl === null ? null : await connectRedis(config.redisUrl, log)
   opened.add(async () => redis?.disconnect())
   const geo = createGeoLocator({ warn: (message, err) => log.warn({ err }, message) })
   const services = createServices({
@@ -80,11 +78,11 @@ async function start(config: Config, log: FastifyBaseLogger): Promise<void> {
     clock,
     log,
   })
-  services.worker.start()
+  services.worker.start({ sweeps: config.runsSweeps || config.databaseUrl === null })
   opened.add(() => services.worker.stop())
   const { pool, freshnessPool } = database
   const metrics = createMetrics({ main: pool, freshness: freshnessPool })
-  await serveMetrics(config, metrics, log)
+  await serveMetrics(config, metrics, opened, log)
   const app = await buildApp({
     config,
     services,
@@ -100,6 +98,7 @@ async function start(config: Config, log: FastifyBaseLogger): Promise<void> {
   await app.listen({ host: config.host, port: config.port })
   await welcome(config, services, secrets)
   say(`Sesame is ready on ${httpUrl(config.host, config.port)}`)
+  giveBackMemory(() => services.freshness.counts.requests > 0)
 }
 
 async function startDatabase({ dataDir }: Config, log: FastifyBaseLogger): Promise<string> {
@@ -108,24 +107,6 @@ async function startDatabase({ dataDir }: Config, log: FastifyBaseLogger): Promi
   opened.add(() => postgres.stop())
   giveWay()
   return postgres.url
-}
-
-async function serveMetrics(
-  { metricsHost, metricsPort, isMetricsPortRequired }: Config,
-  { registry }: Metrics,
-  log: FastifyBaseLogger,
-): Promise<void> {
-  if (metricsPort === null) return
-  try {
-    const server = await startMetricsServer({ host: metricsHost, port: metricsPort, registry })
-    opened.add(() => server.close())
-  } catch (err) {
-    if (isMetricsPortRequired)
-      throw new StartError(
-        `metrics port ${metricsPort} on ${metricsHost} is taken: set METRICS_PORT to a free one, or to off`,
-      )
-    log.warn({ err }, 'no metrics: their port is taken, perhaps by another node')
-  }
 }
 
 /** Shows what was made on this start, and only then records that it was. */

@@ -22,6 +22,8 @@ import { createRevocationStore } from './revocations/revocations.store.ts'
 import { createActivities } from './sessions/activity.ts'
 import { createBulkFollowers } from './sessions/bulk-followers.ts'
 import { createBulkRevokeStore } from './sessions/bulk-revoke.store.ts'
+import { createErasureService } from './sessions/erasure.service.ts'
+import { createErasureStore } from './sessions/erasure.store.ts'
 import { createIssueTokens } from './sessions/issue-tokens.ts'
 import { createLifetimeService } from './sessions/lifetimes.service.ts'
 import { createLifetimeStore } from './sessions/lifetimes.store.ts'
@@ -38,6 +40,8 @@ import { createSigningKeyStore } from './signing-keys/signing-keys.store.ts'
 import { createTenantService } from './tenants/tenants.service.ts'
 import { createTenantStore } from './tenants/tenants.store.ts'
 import { createVerifiedTokens } from './tokens/verified-tokens.cache.ts'
+import { createHousekeeping } from './worker/housekeeping.ts'
+import { createOwnTasks } from './worker/own-tasks.ts'
 import { createSweepStore } from './worker/sweeps.store.ts'
 import { createWorker } from './worker/worker.service.ts'
 
@@ -82,12 +86,8 @@ export function createServices(deps: ServiceDeps) {
   const signingKeyStore = createSigningKeyStore(prisma)
   const signingKeys = createSigningKeyService({ store: signingKeyStore, masterKey, clock })
 
-  const lifetimeStore = createLifetimeStore(pool)
-  const lifetimes = createLifetimeService({
-    store: lifetimeStore,
-    clock,
-    onError: error => log.warn({ err: error }, 'shortened lifetimes could not be applied yet'),
-  })
+  const background = createBackground({ database, clock, log })
+  const { lifetimeStore, lifetimes, bulk, followers, erasures } = background
   const activities = createActivities(lifetimeStore.updateActivity, clock)
   const tenantStore = createTenantStore(prisma)
   const tenants = createTenantService({
@@ -102,11 +102,6 @@ export function createServices(deps: ServiceDeps) {
   const refreshTokens = createRefreshTokens(masterKey)
   const issueTokens = createIssueTokens({ refreshTokens, issuerOf })
   const sessionStore = createSessionStore(pool)
-  const bulk = createBulkRevokeStore(pool)
-  const followers = createBulkFollowers({
-    store: bulk,
-    onError: error => log.error({ err: error }, 'a batch of a bulk revoke failed'),
-  })
   const sessions = createSessionService({
     store: sessionStore,
     limits: createSessionLimitStore(pool),
@@ -145,18 +140,16 @@ export function createServices(deps: ServiceDeps) {
     clock,
   })
   const worker = createWorker({
-    sweeps: createSweepStore(pool),
-    followers,
-    lastUsed,
-    activities,
-    lifetimes,
-    onError: (error, task) => log.error({ err: error, task }, 'a background task failed'),
+    ownTasks: createOwnTasks({ lastUsed, activities }),
+    sweeps: background.housekeeping,
+    onError: onTaskError(log),
   })
   const oauth = createOAuthService({ verifier, refresh, sessions })
   const events = createEventService({ store: createEventStore(prisma), cursors })
 
   return {
     apiKeys,
+    erasures,
     events,
     followers,
     freshness,
@@ -173,3 +166,38 @@ export function createServices(deps: ServiceDeps) {
     worker,
   }
 }
+
+/** What `worker.ts` runs: no key and no secret is needed for it. */
+export function createWorkerServices({ database, clock, log }: WorkerServiceDeps) {
+  const { housekeeping } = createBackground({ database, clock, log })
+  return { worker: createWorker({ ownTasks: [], sweeps: housekeeping, onError: onTaskError(log) }) }
+}
+
+type WorkerServiceDeps = Pick<ServiceDeps, 'database' | 'clock' | 'log'>
+
+/** What goes on behind requests, in a node or apart from it. */
+function createBackground({ database: { pool }, clock, log }: WorkerServiceDeps) {
+  const lifetimeStore = createLifetimeStore(pool)
+  const lifetimes = createLifetimeService({
+    store: lifetimeStore,
+    clock,
+    onError: error => log.warn({ err: error }, 'shortened lifetimes could not be applied yet'),
+  })
+  const bulk = createBulkRevokeStore(pool)
+  const followers = createBulkFollowers({
+    store: bulk,
+    onError: error => log.error({ err: error }, 'a batch of a bulk revoke failed'),
+  })
+  const erasures = createErasureService({
+    store: createErasureStore(pool),
+    bulk,
+    followers,
+    clock,
+  })
+  const store = createSweepStore(pool)
+  const housekeeping = createHousekeeping({ store, followers, lifetimes, erasures })
+  return { lifetimeStore, lifetimes, bulk, followers, erasures, housekeeping }
+}
+
+const onTaskError = (log: ServiceDeps['log']) => (error: unknown, task: string) =>
+  log.error({ err: error, task }, 'a background task failed')

@@ -7,6 +7,7 @@ export const EVENT_TYPES = [
   'session.updated',
   'session.revoked',
   'sessions.revoked',
+  'user.erased',
   'api_key.created',
   'api_key.rotated',
   'api_key.revoked',

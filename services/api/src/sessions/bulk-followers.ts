@@ -17,7 +17,7 @@ export interface BulkFollowersDeps {
   onError(error: unknown): void
 }
 
-const BATCH_SIZE = 2_000
+const BATCH_SIZE = 1_000
 const BREATH_MS = 5
 const RETRY_MS = 200
 const MAX_RETRIES = 50

@@ -23,14 +23,27 @@ export interface PendingBulk {
   seq: number
 }
 
+/** What one bulk revoke came to. */
+export interface BulkResult {
+  revoked: number
+  /** Null when there was none to end. */
+  pending: PendingBulk | null
+  /** It was about the sessions of the generations before this. */
+  generation: number
+}
+
+/** More to write in the transaction that ends the sessions, or that found none to end. */
+export type Alongside = (client: PoolClient, result: Omit<BulkResult, 'pending'>) => Promise<void>
+
 export interface BulkRevokeStore {
   count(tenantId: string, filters: BulkFilters, now: Date): Promise<number>
-  /** Ends the sessions by one row, whatever their number; null when there was none to end. */
+  /** Ends the sessions by one row, whatever their number. */
   revoke(
     tenantId: string,
     filters: BulkFilters,
     revocation: BulkRevocation,
-  ): Promise<{ revoked: number; pending: PendingBulk | null }>
+    alongside?: Alongside,
+  ): Promise<BulkResult>
   /**
    * Lets some rows follow.
    * @returns whether all have.
@@ -69,36 +82,16 @@ export function createBulkRevokeStore(pool: Pool): BulkRevokeStore {
       }
     },
 
-    async revoke(tenantId, filters, { revokedBy, reason, at }) {
+    async revoke(tenantId, filters, revocation, alongside = async () => {}) {
       const revokeInTurn = async (client: PoolClient) => {
         const generation = await nextGeneration(client, tenantId)
         await client.query('BEGIN')
-        const count = await countActive(client, tenantId, filters, at, generation)
-        if (count === 0) {
-          await client.query('ROLLBACK')
-          return { revoked: 0, pending: null }
-        }
-        const { userId, orgId, appId, exceptSessionId } = filters
-        const data = { revoked: count, user_id: userId, org_id: orgId, app_id: appId, reason }
-        const { rows } = await client.query<{ seq: number }>(WRITE_BULK, [
-          tenantId,
-          userId ?? null,
-          orgId ?? null,
-          appId ?? null,
-          exceptSessionId ?? null,
-          generation,
-          revokedBy,
-          reason,
-          at,
-          // A refresh that runs at the same time may still make a token: count on the longest life.
-          new Date(at.getTime() + MAX_ACCESS_TOKEN_TTL_SECONDS * 1000),
-          newId('evt'),
-          JSON.stringify(data),
-        ])
+        const revoked = await countActive(client, tenantId, filters, revocation.at, generation)
+        const facts = { filters, revocation, generation, revoked }
+        const pending = revoked === 0 ? null : await writeBulk(client, tenantId, facts)
+        await alongside(client, { revoked, generation })
         await client.query('COMMIT')
-        const seq = rows[0]?.seq
-        if (seq === undefined) throw new Error('the tenant has no head')
-        return { revoked: count, pending: { tenantId, seq } }
+        return { revoked, pending, generation }
       }
       return turns.take(tenantId, () => withTurn(pool, tenantId, revokeInTurn))
     },
@@ -127,6 +120,41 @@ export function createBulkRevokeStore(pool: Pool): BulkRevokeStore {
       return rows.map(({ seq }) => ({ tenantId, seq }))
     },
   }
+}
+
+interface BulkFacts {
+  filters: BulkFilters
+  revocation: BulkRevocation
+  generation: number
+  revoked: number
+}
+
+async function writeBulk(
+  client: PoolClient,
+  tenantId: string,
+  { filters, revocation, generation, revoked }: BulkFacts,
+): Promise<PendingBulk> {
+  const { userId, orgId, appId, exceptSessionId } = filters
+  const { revokedBy, reason, at } = revocation
+  const data = { revoked, user_id: userId, org_id: orgId, app_id: appId, reason }
+  const { rows } = await client.query<{ seq: number }>(WRITE_BULK, [
+    tenantId,
+    userId ?? null,
+    orgId ?? null,
+    appId ?? null,
+    exceptSessionId ?? null,
+    generation,
+    revokedBy,
+    reason,
+    at,
+    // A refresh that runs at the same time may still make a token: count on the longest life.
+    new Date(at.getTime() + MAX_ACCESS_TOKEN_TTL_SECONDS * 1000),
+    newId('evt'),
+    JSON.stringify(data),
+  ])
+  const seq = rows[0]?.seq
+  if (seq === undefined) throw new Error('the tenant has no head')
+  return { tenantId, seq }
 }
 
 async function nextGeneration(client: PoolClient, tenantId: string): Promise<number> {

@@ -183,7 +183,7 @@ describe('a bulk revoke', () => {
       [tenantId],
     )
     const late = cluster.node()
-    late.services.worker.start()
+    late.services.worker.start({ sweeps: true })
     await expect
       .poll(
         async () =>

@@ -18,6 +18,7 @@ describe('with nothing set', () => {
       masterKey: null,
       hasDemoTenant: true,
       trustProxy: false,
+      runsSweeps: true,
       logLevel: 'info',
       metricsHost: '127.0.0.1',
       metricsPort: 9464,
@@ -51,6 +52,8 @@ describe('accepts', () => {
     ['TRUST_PROXY', '10.0.0.0/8, ::1', { trustProxy: ['10.0.0.0/8', '::1'] }],
     ['METRICS_PORT', 'off', { metricsPort: null, isMetricsPortRequired: true }],
     ['METRICS_PORT', '0', { metricsPort: null, isMetricsPortRequired: true }],
+    ['WORKER', 'in_process', { runsSweeps: true }],
+    ['WORKER', 'separate', { runsSweeps: false }],
     ['LOG_LEVEL', 'silent', { logLevel: 'silent' }],
     ['SHUTDOWN_GRACE_SECONDS', '30', { shutdownGraceMs: 30_000 }],
   ])('%s=%s', (name, value, expected) => {
@@ -96,6 +99,7 @@ describe('refuses', () => {
     ['TRUST_PROXY', '10.0.0.1,'],
     ['TRUST_PROXY', 'example.com'],
     ['METRICS_PORT', 'no'],
+    ['WORKER', 'off'],
     ['LOG_LEVEL', 'loud'],
     ['SHUTDOWN_GRACE_SECONDS', '1.5'],
   ])('%s=%s in one line that begins with its name', (name, value) => {

@@ -17,6 +17,7 @@ export class ConfigError extends Error {
   }
 }
 
+const WORKER_PLACES = ['in_process', 'separate'] as const
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
 /** The only reader of the environment. Each setting is named here and nowhere else. */
@@ -43,6 +44,8 @@ export function loadConfig(env: Environment) {
     hasDemoTenant: read('SESAME_DEMO_TENANT', yesOrNo, true),
     /** Whose `X-Forwarded-For` is believed: nobody's, these addresses', or that many hops'. */
     trustProxy: read('TRUST_PROXY', trustedProxies, false),
+    /** Whether this process also keeps house for the whole service, or a `worker.ts` does. */
+    runsSweeps: read('WORKER', oneOf(WORKER_PLACES), 'in_process') === 'in_process',
     logLevel: read('LOG_LEVEL', oneOf(LOG_LEVELS), 'info'),
     metricsHost: read('METRICS_HOST', hostName, '127.0.0.1'),
     /** Null: no metrics are served. */

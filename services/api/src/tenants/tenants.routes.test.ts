@@ -23,6 +23,8 @@ const DEFAULTS = {
   audience: null,
   public_refresh: false,
   rate_limit_per_second: 1_000,
+  session_retention_days: 90,
+  event_retention_days: 365,
 }
 
 const create = (body: unknown) => sesame.operator.call('POST', '/v1/tenants', { body })
@@ -86,6 +88,11 @@ describe('POST /v1/tenants', () => {
     ['public_refresh', 'true'],
     ['rate_limit_per_second', 0],
     ['rate_limit_per_second', 1_000_001],
+    ['session_retention_days', 1],
+    ['session_retention_days', 3_661],
+    ['session_retention_days', null],
+    ['event_retention_days', 6],
+    ['event_retention_days', 3_661],
   ])('refuses %s of %j', async (name, value) => {
     const answer = await create({ name: 'n', settings: { [name]: value } })
     expectProblem(answer, 'request_invalid', `settings.${name}`)
@@ -100,6 +107,8 @@ describe('POST /v1/tenants', () => {
     ['on_limit', 'refuse'],
     ['public_refresh', true],
     ['rate_limit_per_second', 1_000_000],
+    ['session_retention_days', 2],
+    ['event_retention_days', 3_660],
   ])('takes %s of %j', async (name, value) => {
     const { status, body } = await create({ name: 'n', settings: { [name]: value } })
     expect([status, body.tenant.settings[name]]).toEqual([201, value])

@@ -6,6 +6,11 @@ const DAY_SECONDS = 86_400
 /** No access token lives longer, whatever a tenant sets. */
 export const MAX_ACCESS_TOKEN_TTL_SECONDS = DAY_SECONDS
 const YEAR_SECONDS = 366 * DAY_SECONDS
+/** Longer than any token lives: a session is never deleted while one of its tokens could be good. */
+const MIN_SESSION_RETENTION_DAYS = 2
+/** Long enough for somebody to notice what the trail tells. */
+const MIN_EVENT_RETENTION_DAYS = 7
+const MAX_RETENTION_DAYS = 3_660
 
 const accessTokenTtl = Type.Integer({
   minimum: 30,
@@ -58,6 +63,16 @@ export const TenantSettings = Type.Object(
       maximum: 1_000_000,
       description: 'Requests a second that a key may make; a burst may be twice that.',
     }),
+    session_retention_days: Type.Integer({
+      minimum: MIN_SESSION_RETENTION_DAYS,
+      maximum: MAX_RETENTION_DAYS,
+      description: 'Days after which a session that has ended is deleted.',
+    }),
+    event_retention_days: Type.Integer({
+      minimum: MIN_EVENT_RETENTION_DAYS,
+      maximum: MAX_RETENTION_DAYS,
+      description: 'Days after which an event of the audit trail is deleted.',
+    }),
     apps: Type.Record(Type.String({ pattern: FOREIGN_ID_PATTERN }), AppLifetimes, {
       maxProperties: 100,
       description: 'Lifetimes of single apps, by app id, instead of the general ones.',
@@ -77,6 +92,8 @@ export const DEFAULT_SETTINGS: TenantSettings = {
   audience: null,
   public_refresh: false,
   rate_limit_per_second: 1_000,
+  session_retention_days: 90,
+  event_retention_days: 365,
   apps: {},
 }
 

@@ -68,10 +68,13 @@ export function createTenantStore(prisma: PrismaClient): TenantStore {
           where: { id: tenantId, deletedAt: null },
         })
         if (tenant === null) return null
+        const changes = decide(tenant)
         const updated = await transaction.tenant.update({
           where: { id: tenantId },
-          data: { ...decide(tenant), updatedAt: at },
+          data: { ...changes, updatedAt: at },
         })
+        if (changes.settings !== undefined)
+          await beginLifetimeWalk(transaction as PrismaClient, tenantId)
         await transaction.event.create({ data: eventRow(tenantId, event, at) })
         await appendChange(transaction as PrismaClient, tenantId, 'tenant')
         return updated
@@ -89,3 +92,9 @@ export function createTenantStore(prisma: PrismaClient): TenantStore {
       }),
   }
 }
+
+/** From its beginning, also where one was under way: what it has passed knows other settings. */
+const beginLifetimeWalk = (prisma: PrismaClient, tenantId: string) => prisma.$executeRaw`
+  INSERT INTO lifetime_walks (tenant_id) VALUES (${tenantId})
+  ON CONFLICT (tenant_id)
+  DO UPDATE SET changed_at = now(), began_at = now(), after_id = '', is_over = false`

@@ -1,30 +1,44 @@
 import type { Pool } from 'pg'
 import type { PendingBulk } from '../sessions/bulk-revoke.store.ts'
-import { COVERS } from '../sessions/sessions.sql.ts'
+import { runSmallBatch } from '../sessions/small-batch.store.ts'
+import { PURGES, STRAGGLERS_ARE_IN, type Sweep } from './sweeps.ts'
 
 /**
- * The housekeeping of the whole service, across tenants: the one store whose functions take no
- * tenant. Each does a bounded batch by Postgres's own clock, and takes only rows that nobody else
- * holds, so that any number of workers can run it and none waits.
+ * The housekeeping of the whole service. It goes by Postgres's own clock. A batch is of one tenant,
+ * short, and takes only rows that nobody else holds: any number of workers can run it, none waits,
+ * and each row is done once.
  */
 export interface SweepStore {
-  /** Lets the rows of expired sessions follow. Their status was right before. */
-  expireSessions(batchSize: number): Promise<number>
-  forgetChanges(batchSize: number): Promise<number>
-  forgetIdempotencyKeys(batchSize: number): Promise<number>
+  /** Some tenants that have rows which are due: across tenants, for whoever sweeps serves them all. */
+  listDue(sweep: Sweep): Promise<string[]>
+  /** @returns how many rows were done. */
+  runBatch(tenantId: string, sweep: Sweep, batchSize: number): Promise<number>
+  /** Deleted tenants of which nothing is left but the head of their change log and their own row. */
+  finishPurges(): Promise<void>
   /** Bulk revokes whose node may have died before all rows had followed. */
   listPendingBulks(): Promise<PendingBulk[]>
 }
 
 export function createSweepStore(pool: Pool): SweepStore {
-  const sweep = async (name: string, text: string, batchSize: number): Promise<number> => {
-    const { rowCount } = await pool.query({ name, text, values: [batchSize] })
-    return rowCount ?? 0
-  }
   return {
-    expireSessions: batchSize => sweep('expire_sessions', EXPIRE_SESSIONS, batchSize),
-    forgetChanges: batchSize => sweep('forget_changes', FORGET_CHANGES, batchSize),
-    forgetIdempotencyKeys: batchSize => sweep('forget_idempotency', FORGET_IDEMPOTENCY, batchSize),
+    async listDue(sweep) {
+      const { rows } = await runSmallBatch<{ id: string }>(pool, {
+        name: `due_${sweep.name}`,
+        text: listDueText(sweep),
+      })
+      return rows.map(({ id }) => id)
+    },
+    async runBatch(tenantId, sweep, batchSize) {
+      const { rowCount } = await runSmallBatch(pool, {
+        name: sweep.name,
+        text: batchText(sweep),
+        values: [tenantId, batchSize],
+      })
+      return rowCount ?? 0
+    },
+    async finishPurges() {
+      await pool.query({ name: 'finish_purges', text: FINISH_PURGES })
+    },
     async listPendingBulks() {
       const { rows } = await pool.query<PendingBulk>(LIST_PENDING_BULKS)
       return rows
@@ -32,49 +46,43 @@ export function createSweepStore(pool: Pool): SweepStore {
   }
 }
 
-const EXPIRE_SESSIONS = `
-  UPDATE sessions AS ended SET state = 'expired'
-  FROM (
-    SELECT lapsed.tenant_id, lapsed.id FROM tenants
-    CROSS JOIN LATERAL (
-      SELECT session.tenant_id, session.id FROM sessions AS session
-      WHERE session.tenant_id = tenants.tenant_id AND session.state = 'active'
-        AND session.ends_at <= now()
-        AND NOT EXISTS (SELECT FROM tenant_changes AS bulk WHERE ${COVERS})
-      LIMIT $1 FOR UPDATE SKIP LOCKED
-    ) AS lapsed
-    LIMIT $1
-  ) AS batch
-  WHERE ended.tenant_id = batch.tenant_id AND ended.id = batch.id`
+const MAX_TENANTS = 1_000
 
-// Two hours more than any token lives: a node may be behind, and its clock may be wrong.
-const FORGET_CHANGES = `
-  DELETE FROM tenant_changes AS change USING (
-    SELECT old.tenant_id, old.seq FROM tenants
-    CROSS JOIN LATERAL (
-      SELECT tenant_id, seq FROM tenant_changes
-      WHERE tenant_id = tenants.tenant_id AND forget_after < now() - interval '2 hours'
-        AND (kind <> 'bulk' OR applied_at IS NOT NULL)
-      LIMIT $1 FOR UPDATE SKIP LOCKED
-    ) AS old
-    LIMIT $1
-  ) AS batch
-  WHERE change.tenant_id = batch.tenant_id AND change.seq = batch.seq`
+const rowName = ({ table }: Sweep): string => (table === 'sessions' ? 'session' : 'item')
 
-// Operators' keys belong to the service's own tenant, which is in no list of tenants.
-const FORGET_IDEMPOTENCY = `
-  DELETE FROM idempotency_keys AS forgotten USING (
-    SELECT old.tenant_id, old.idempotency_key
-    FROM (SELECT tenant_id FROM tenants UNION ALL SELECT 'tnt_00000000000000000000000000') AS owner
-    CROSS JOIN LATERAL (
-      SELECT tenant_id, idempotency_key FROM idempotency_keys
-      WHERE tenant_id = owner.tenant_id AND expires_at < now()
-      LIMIT $1 FOR UPDATE SKIP LOCKED
-    ) AS old
-    LIMIT $1
-  ) AS batch
-  WHERE forgotten.tenant_id = batch.tenant_id
-    AND forgotten.idempotency_key = batch.idempotency_key`
+/** One look into an index for each tenant, never a join of all rows with all tenants. */
+export const listDueText = (sweep: Sweep): string => `
+  SELECT tenant.tenant_id AS id FROM ${sweep.tenants} AS tenant
+  CROSS JOIN LATERAL (
+    SELECT FROM ${sweep.table} AS ${rowName(sweep)}
+    WHERE ${rowName(sweep)}.tenant_id = tenant.tenant_id AND ${sweep.isDue} LIMIT 1
+  ) AS due
+  LIMIT ${MAX_TENANTS}`
+
+/**
+ * The keys come as an array, not as a join: so the rows are always found by their primary key, also
+ * where the planner knows nothing of the table or thinks that the batch is large.
+ */
+export const batchText = (sweep: Sweep): string => `
+  ${sweep.action} WHERE tenant_id = $1 AND ${sweep.key} = ANY (ARRAY(
+    SELECT ${rowName(sweep)}.${sweep.key}
+    FROM ${sweep.tenants} AS tenant
+    JOIN ${sweep.table} AS ${rowName(sweep)} ON ${rowName(sweep)}.tenant_id = tenant.tenant_id
+    WHERE tenant.tenant_id = $1 AND ${sweep.isDue}
+    LIMIT $2 FOR UPDATE OF ${rowName(sweep)} SKIP LOCKED))`
+
+const IS_EMPTY = PURGES.map(
+  ({ table }) => `NOT EXISTS (SELECT FROM ${table} WHERE tenant_id = tenant.tenant_id)`,
+).join(' AND ')
+
+// The bare row stays for good: so the id is known to be gone, and can never be given again.
+const FINISH_PURGES = `
+  WITH purged AS (
+    UPDATE tenants AS tenant SET name = 'deleted', settings = '{}', purged_at = now()
+    WHERE deleted_at IS NOT NULL AND purged_at IS NULL AND ${STRAGGLERS_ARE_IN} AND ${IS_EMPTY}
+    RETURNING tenant_id
+  )
+  DELETE FROM tenant_heads WHERE tenant_id IN (SELECT tenant_id FROM purged)`
 
 const LIST_PENDING_BULKS = `
   SELECT tenant_id AS "tenantId", seq FROM tenant_changes
