@@ -13,7 +13,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 const ROOT = resolve(import.meta.dirname, '..')
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
 
-const pages = ['README.md', ...globSync('docs/**/*.md', { cwd: ROOT })].map(path => ({
+const paths = ['README.md', 'sdk/README.md', ...globSync('docs/**/*.md', { cwd: ROOT })]
+const pages = paths.map(path => ({
   path,
   content: read(path),
 }))
@@ -130,14 +131,19 @@ function resolves(from: string, link: string): boolean {
   return statSync(target).isFile() && anchorsOf(readFileSync(target, 'utf8')).includes(anchor)
 }
 
-/** As GitHub makes them from headings. */
+/** As GitHub makes them from headings: one that comes again is numbered. */
 function anchorsOf(content: string): string[] {
-  return [...content.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
-    heading
+  const counts = new Map<string, number>()
+  const ofHeadings = [...content.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => {
+    const anchor = heading
       .toLowerCase()
       .replace(/[^\w\- ]/g, '')
-      .replaceAll(' ', '-'),
-  )
+      .replaceAll(' ', '-')
+    const count = counts.get(anchor) ?? 0
+    counts.set(anchor, count + 1)
+    return count === 0 ? anchor : `${anchor}-${count}`
+  })
+  return [...ofHeadings, ...[...content.matchAll(/<a id="([^"]+)">/g)].map(([, id = '']) => id)]
 }
 
 function codeBlocks(content: string, language: RegExp): string[] {

@@ -39,7 +39,12 @@ function majorOf(version) {
 
 /** Runs the command to its end, handing on signals; answers with its exit code. */
 async function run(program, programArgs) {
-  const env = { ...process.env, PATH: [BIN, process.env.PATH].join(delimiter) }
+  const env = {
+    // What was stripped of its types and compiled once need not be at the next start.
+    NODE_COMPILE_CACHE: join(ROOT, 'node_modules', '.cache', 'compile'),
+    ...process.env,
+    PATH: [BIN, process.env.PATH].join(delimiter),
+  }
   const child = spawn(program, programArgs, { cwd: ROOT, env, stdio: 'inherit' })
   for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT']) {
     process.on(signal, () => {

@@ -116,6 +116,8 @@ export async function startFeedService(): Promise<FeedService> {
   const streams = new Set<ServerResponse>()
   const counts = { jwks: 0, stream: 0, poll: 0, verify: 0, session: 0 }
   const arrivals = new Set<() => void>()
+  /** A verifier that reconnects meanwhile, as on a busy machine, must find what was sent. */
+  const log: { type: string; data: unknown; id: number }[] = []
   const revoked = new Set<string>()
   const keys = [await createTestKey()]
   const streamHeaders: IncomingMessage['headers'][] = []
@@ -124,7 +126,10 @@ export async function startFeedService(): Promise<FeedService> {
     jwks: (_, response) => json(response, 200, { keys: keys.map(({ jwk }) => jwk) }),
     stream(request, response) {
       openStream(request, response)
-      event(response, 'synced', { seq: 0 }, 0)
+      const after = Number(request.headers['last-event-id'] ?? 0)
+      for (const { type, data, id } of log) if (id > after) event(response, type, data, id)
+      const head = Math.max(after, ...log.map(({ id }) => id))
+      event(response, 'synced', { seq: head }, head)
     },
     poll: (_, response) =>
       json(response, 200, {
@@ -178,6 +183,7 @@ export async function startFeedService(): Promise<FeedService> {
     revoked,
     streamHeaders,
     send(type, data, id) {
+      if (id !== undefined && type !== 'synced') log.push({ type, data, id })
       for (const stream of streams) event(stream, type, data, id)
     },
     write(bytes) {

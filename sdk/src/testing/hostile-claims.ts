@@ -2,11 +2,17 @@ import { decodeText, encodeSegment, resign } from './encoding.ts'
 import type { HostileToken, HostileTokenSource } from './hostile-tokens.ts'
 
 /** Signed by the tenant's own key, under its own header: only the claims are wrong. */
-export function falseClaims({ token, privateKey }: HostileTokenSource): Promise<HostileToken[]> {
+export function falseClaims(source: HostileTokenSource): Promise<HostileToken[]> {
+  const { token, privateKey, nowMs = Date.now() } = source
   const [header = '', payload = ''] = token.split('.')
   const text = decodeText(payload)
   const good: Claims = JSON.parse(text)
-  const all = [...wrongTypes(good), ...wrongTimes(good), ...wrongAddressees(good), ...forms(text)]
+  const all = [
+    ...wrongTypes(good),
+    ...wrongTimes(good, nowMs),
+    ...wrongAddressees(good),
+    ...forms(text),
+  ]
   return Promise.all(
     all.map(async ({ name, reason, body }) => ({
       name: `claims: ${name}`,
@@ -50,8 +56,8 @@ function wrongTypes(good: Claims): FalseClaims[] {
   ]
 }
 
-function wrongTimes(good: Claims): FalseClaims[] {
-  const now = Math.floor(Date.now() / 1000)
+function wrongTimes(good: Claims, nowMs: number): FalseClaims[] {
+  const now = Math.floor(nowMs / 1000)
   const forms = ['exp', 'iat', 'auth_time'].flatMap(claim => [
     malformed(`${claim} a string`, { ...good, [claim]: String(now + 600) }),
     malformed(`${claim} a float`, { ...good, [claim]: now + 0.5 }),

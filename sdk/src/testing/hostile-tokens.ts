@@ -12,6 +12,8 @@ export interface HostileTokenSource {
   privateKey: CryptoKey
   /** Where `jku` and `x5u` point; a test that listens there must see no connection. */
   listenerUrl?: string
+  /** What the clock of whoever judges them says, in milliseconds. Default: now. */
+  nowMs?: number
 }
 
 /** The public half of a signing key, as a JWK set shows it. */

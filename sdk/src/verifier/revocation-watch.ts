@@ -114,7 +114,7 @@ export function createRevocationWatch(
     refusal: feed.refusal,
     settled: feed.settled,
     nowMs: knowledge.clock.nowMs,
-    isRevoked: claims => false,
+    isRevoked: claims => isDenied(toSubject(claims)),
     isStale: () => isFeedStale() || areKeysStale(),
     async ask(token, claims) {
       const answer = await calls.verify(token)

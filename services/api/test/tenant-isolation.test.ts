@@ -53,6 +53,7 @@ beforeAll(async () => {
     apiKeyId: apiKey.id,
     kid: signingKeys[0].kid,
     tenantId: owner.id,
+    userId: `usr-${CANARY}`,
     session_id: session.id,
     user_id: `usr-${CANARY}`,
     org_id: `org-${CANARY}`,
@@ -71,6 +72,7 @@ const unknown: Record<string, string> = {
   apiKeyId: 'key_01K3Z8Q5V7M2N4P6R8S0T1W3X5',
   kid: 'kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k',
   tenantId: 'tnt_01K3Z8Q5V7M2N4P6R8S0T1W3X5',
+  userId: 'usr-nobody',
   session_id: 'ses_01K3Z8Q5V7M2N4P6R8S0T1W3X5',
   user_id: 'usr-nobody',
   org_id: 'org-nobody',
@@ -88,6 +90,8 @@ const TENANT_TABLES = [
   'signing_keys',
   'sessions',
   'events',
+  'erasures',
+  'lifetime_walks',
   'idempotency_keys',
 ]
 
@@ -141,7 +145,9 @@ describe('to another tenant', () => {
         call,
       )
       expect([nameOf(route), comparable(theirs)]).toEqual([nameOf(route), comparable(nobodys)])
-      const expected = route.config.operator === true ? 403 : 404
+      // A user is not a thing of ours: one who has no session is like any other.
+      const found = names.includes('userId') ? 200 : 404
+      const expected = route.config.operator === true ? 403 : found
       expect([nameOf(route), theirs.status]).toEqual([nameOf(route), expected])
     }
     expect(walked.length).toBeGreaterThanOrEqual(9)
@@ -181,6 +187,10 @@ describe('to another tenant', () => {
         (await intrude('DELETE', '/v1/sessions', { query: { [name]: existing[name] ?? '' } })).body,
       ).toEqual({ revoked: 0 })
     await intrude('DELETE', '/v1/sessions')
+    const erased = await intrude('DELETE', `/v1/users/${existing.userId}/sessions`, {
+      query: { erase: 'true' },
+    })
+    expect(erased.body).toMatchObject({ revoked: 0, sessions_erased: 0, events_erased: 0 })
     expect(await contentsOf(owner.id)).toEqual(before)
   })
 

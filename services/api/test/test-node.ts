@@ -26,8 +26,15 @@ export interface TestNode {
 
 export interface TestCluster {
   databaseUrl: string
-  node(): TestNode
+  node(options?: TestNodeOptions): TestNode
   close(): Promise<void>
+}
+
+export interface TestNodeOptions {
+  /** Told of what is logged as an error; left out, that fails the test. */
+  onError?: (...details: unknown[]) => void
+  /** Another way to the same database. */
+  databaseUrl?: string
 }
 
 /** A database of its own, and any number of nodes on it. */
@@ -36,8 +43,8 @@ export async function createTestCluster(): Promise<TestCluster> {
   const nodes: TestNode[] = []
   return {
     databaseUrl: url,
-    node() {
-      const node = createTestNode(url)
+    node({ onError = unexpected, databaseUrl = url } = {}) {
+      const node = createTestNode(databaseUrl, onError)
       nodes.push(node)
       return node
     },
@@ -48,7 +55,7 @@ export async function createTestCluster(): Promise<TestCluster> {
   }
 }
 
-function createTestNode(databaseUrl: string): TestNode {
+function createTestNode(databaseUrl: string, onError: (...details: unknown[]) => void): TestNode {
   const clock = createTestClock()
   const database = openDatabase({ databaseUrl, poolSize: 10, onConnectionError: () => {} })
   const services = createServices({
@@ -57,7 +64,7 @@ function createTestNode(databaseUrl: string): TestNode {
     publicUrl: TEST_PUBLIC_URL,
     geo: { locate: () => ({ country: null, location: null }), close: () => {} },
     clock,
-    log: { error: unexpected, warn: () => {} },
+    log: { error: onError, warn: () => {} },
   })
   const current = async (tenantId: string) => {
     const copy = await services.freshness.current(tenantId)

@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { createVerifier } from 'fast-jwt'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { createHostileTokens } from '../../test/hostile-tokens.ts'
+import { createHostileTokens } from '../../../../sdk/src/testing/hostile-tokens.ts'
 import { createMasterKey } from '../shared/crypto.ts'
 import { createKeyPair } from '../signing-keys/key-pair.ts'
 import {
@@ -73,6 +73,18 @@ function verdictOf(text: string): string {
   return checkTimes(verdict.claims, nowMs) ?? 'valid'
 }
 
+/** What the corpus is made from, in the types of WebCrypto. */
+async function toSource() {
+  const { x = '' } = publicKey.export({ format: 'jwk' })
+  const jwk = privateKey.export({ format: 'jwk' })
+  return {
+    token,
+    nowMs,
+    publicJwk: { kty: 'OKP', crv: 'Ed25519', x, kid } as const,
+    privateKey: await crypto.subtle.importKey('jwk', jwk, 'Ed25519', false, ['sign']),
+  }
+}
+
 describe('an access token', () => {
   it('is good, and says what it was made of', () => {
     const expected = { issuer: ISSUER, audience: TENANT, nowMs }
@@ -80,12 +92,12 @@ describe('an access token', () => {
     expect(checkTimes(claims, nowMs)).toBeNull()
   })
 
-  it('is refused in every hostile form, for the right reason', () => {
-    const corpus = createHostileTokens({ token, kid, publicKey, privateKey })
-    expect(corpus.length).toBeGreaterThan(1_200)
+  it('is refused in every hostile form, for the right reason', async () => {
+    const corpus = await createHostileTokens(await toSource())
+    expect(corpus.length).toBeGreaterThan(4_000)
     const wrong = corpus
       .map(({ name, token: hostile, reasons }) => ({ name, reasons, verdict: verdictOf(hostile) }))
-      .filter(({ reasons, verdict }) => !reasons.includes(verdict))
+      .filter(({ reasons, verdict }) => !reasons.some(reason => reason === verdict))
     expect(wrong).toEqual([])
   })
 
