@@ -70,8 +70,9 @@ export function createCalls(cluster: Cluster, random: Random): Calls {
     const outcome = judge(answer)
     const { reason, code = reason } = answer.body
     const detail = [answer.status, code, answer.error].filter(Boolean).join(' ')
-    const rest = { outcome, detail, subjects }
-    const operation = { kind, node: node.index, startMs, endMs: nowMs(), ...rest }
+    const request = `${call.method} ${call.path}`
+    const rest = { outcome, request, detail, subjects }
+    const operation: Operation = { kind, node: node.index, startMs, endMs: nowMs(), ...rest }
     operations.push(operation)
     return { answer, operation }
   }

@@ -23,7 +23,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
 console.log(`Chaos for ${seconds} s, seed ${seed}`)
 try {
   const pauseMs = { least: 1_000, most: 4_000 }
-  const result = await runChaos({ seconds, seed, clients: 24, pauseMs, signal: stop.signal })
+  const options = { seconds, seed, clients: 24, pauseMs, hasLongFaults: true }
+  const result = await runChaos({ ...options, signal: stop.signal })
   console.log(renderReport(result))
   process.exitCode = result.judgement.isSound ? 0 : 1
 } catch (error) {

@@ -58,6 +58,13 @@ export async function runClients(options: ClientsOptions) {
     while (background.size > MAX_IN_BACKGROUND) await Promise.race(background)
   }
 
+  const everywhere = (by: Credential, session: Session): void => {
+    const up = cluster.nodes.filter(({ state }) => state === 'up')
+    const work = Promise.all(up.map(node => calls.verify(by, session, node)))
+    background.add(work)
+    void work.finally(() => background.delete(work))
+  }
+
   const probe = (by: readonly Credential[], sessions: readonly Session[], except: number) =>
     Promise.all(
       random
@@ -80,8 +87,9 @@ export async function runClients(options: ClientsOptions) {
     calls,
     random,
     shared,
-    ownTenant: () => createTenant(calls, cluster.operatorKey),
+    ownTenant: settings => createTenant(calls, cluster.operatorKey, settings),
     uniqueName: () => `c${names++}`,
+    everywhere,
     keep: (by, session) => keepOne(sweep.living, { by, session }),
     signIn: (by, count, body) => signIn(calls, random, by, count, body),
     async revokeAndProbe(by, sessions, revoke): Promise<Revoked> {

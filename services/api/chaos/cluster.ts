@@ -4,16 +4,16 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { openPostgresLine, type PostgresLine } from '../test/postgres-line.ts'
 import { createNodeProcess, type NodeProcess } from './node-process.ts'
 import { type PostgresProcess, startPostgres } from './postgres-process.ts'
 import { createRedisProcess, hasRedisServer, type RedisProcess } from './redis-process.ts'
-import { openSlowLine, type SlowLine } from './slow-line.ts'
 
 /** A service as in production: several nodes, one Postgres, one Redis; all on this machine's loopback. */
 export interface Cluster {
   nodes: readonly NodeProcess[]
   /** From each node to Postgres. */
-  lines: readonly SlowLine[]
+  lines: readonly PostgresLine[]
   postgres: PostgresProcess
   /** Null where there is no redis-server. */
   redis: RedisProcess | null
@@ -64,9 +64,9 @@ async function startAll(
   }
   const errorLog: string[] = []
   const nodes: NodeProcess[] = []
-  const lines: SlowLine[] = []
+  const lines: PostgresLine[] = []
   for (let index = 0; index < NODES; index++) {
-    const line = await openSlowLine(postgres.url)
+    const line = await openPostgresLine(postgres.url)
     lines.push(line)
     closes.push(line.close)
     const own = { ...settings, DATABASE_URL: line.url }

@@ -14,6 +14,8 @@ export interface Operation {
   /** After the last byte of the answer had come. */
   endMs: number
   outcome: Outcome
+  /** Method and path, as they were sent. */
+  request: string
   /** Status and reason, or how it failed. */
   detail: string
   /**
@@ -34,12 +36,18 @@ export const FAULT_KINDS = [
   'redis paused',
   'node killed',
   'node paused',
+  'node cut off',
   'postgres connections cut',
+  'freshness connections cut',
   'postgres slow',
+  'answers lost',
+  'locks held',
   'postgres paused',
   'postgres killed',
 ] as const
-export type FaultKind = (typeof FAULT_KINDS)[number]
+/** Take longer than any time-out of the service, and so are left to long runs. */
+type LongFaultKind = 'postgres paused for long' | 'node cut off for long'
+export type FaultKind = (typeof FAULT_KINDS)[number] | LongFaultKind
 
 export interface Fault {
   kind: FaultKind

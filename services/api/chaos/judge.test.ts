@@ -13,6 +13,7 @@ const operation = (
   startMs,
   endMs,
   outcome: 'accepted',
+  request: '',
   detail: '',
   subjects: ['session:a', 'kid:k', 'tenant:t'],
   ...rest,

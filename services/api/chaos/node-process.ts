@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type GuardedProcess, spawnGuarded } from './guarded-process.ts'
 
 /** One real process of the service, always at the same port. */
@@ -14,6 +15,7 @@ export interface NodeProcess {
 
 const SERVER = new URL('../src/server.ts', import.meta.url).pathname
 const START_LIMIT_MS = 60_000
+const RETRY_MS = 250
 
 export function createNodeProcess(
   index: number,
@@ -29,9 +31,20 @@ export function createNodeProcess(
     state: 'down',
     async start() {
       const args = ['--disable-warning=ExperimentalWarning', SERVER]
-      running = spawnGuarded(process.execPath, args, env)
-      await becameReady(running, onLog)
-      node.state = 'up'
+      const deadlineMs = performance.now() + START_LIMIT_MS
+      for (;;) {
+        running = spawnGuarded(process.execPath, args, env)
+        try {
+          await becameReady(running, onLog)
+          node.state = 'up'
+          return
+        } catch (error) {
+          // Postgres may be struck at this moment: as an orchestrator does, once more.
+          await running.kill()
+          if (performance.now() > deadlineMs) throw error
+          await sleep(RETRY_MS)
+        }
+      }
     },
     async kill() {
       node.state = 'down'

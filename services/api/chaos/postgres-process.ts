@@ -7,6 +7,11 @@ import { guard } from './guarded-process.ts'
 export interface PostgresProcess {
   url: string
   query<Row extends pg.QueryResultRow>(text: string): Promise<Row[]>
+  /**
+   * Takes a lock by this statement, and gives it back when the work is over, well or not. Where the
+   * lock cannot be had for a while, nothing is done.
+   */
+  whileHolding(lock: string, work: () => Promise<void>): Promise<void>
   /** Stops the server and every process of it. */
   pause(): void
   resume(): void
@@ -16,12 +21,13 @@ export interface PostgresProcess {
 }
 
 const RESTART_LIMIT_MS = 60_000
+const LOCK_TIMEOUT_MS = 2_000
 
 export async function startPostgres(dataDir: string): Promise<PostgresProcess> {
   const postgres = await startEmbeddedPostgres({ dataDir })
   let paused: readonly number[] = []
   let release = () => {}
-  const query = async <Row extends pg.QueryResultRow>(text: string): Promise<Row[]> => {
+  const withClient = async <T>(work: (client: pg.Client) => Promise<T>): Promise<T> => {
     const client = new pg.Client({
       connectionString: postgres.url,
       connectionTimeoutMillis: 5_000,
@@ -30,11 +36,13 @@ export async function startPostgres(dataDir: string): Promise<PostgresProcess> {
     client.on('error', () => {})
     await client.connect()
     try {
-      return (await client.query<Row>(text)).rows
+      return await work(client)
     } finally {
       await client.end().catch(() => {})
     }
   }
+  const query = <Row extends pg.QueryResultRow>(text: string): Promise<Row[]> =>
+    withClient(async client => (await client.query<Row>(text)).rows)
   const resume = () => {
     for (const pid of paused) signal(pid, 'SIGCONT')
     paused = []
@@ -43,6 +51,15 @@ export async function startPostgres(dataDir: string): Promise<PostgresProcess> {
   return {
     url: postgres.url,
     query,
+    whileHolding: (lock, work) =>
+      withClient(async client => {
+        await client.query(`BEGIN; SET LOCAL lock_timeout = '${LOCK_TIMEOUT_MS}ms'`)
+        const isHeld = await client.query(lock).then(
+          () => true,
+          () => false,
+        )
+        if (isHeld) await work()
+      }),
     pause() {
       const { pid } = postgres
       // The parent first: stopped, it starts no more children.

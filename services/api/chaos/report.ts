@@ -1,3 +1,4 @@
+import { explainViolation } from './explain.ts'
 import type { Operation } from './history.ts'
 import type { ChaosResult } from './run.ts'
 
@@ -12,11 +13,11 @@ export function renderReport(result: ChaosResult): string {
     history.operations.filter(operation => operation.kind === kind).length
   return [
     `accepted after a revoke    ${staleAccepts.length}`,
-    ...staleAccepts.slice(0, SHOWN).map(show),
+    ...staleAccepts.slice(0, SHOWN).flatMap(stale => explainViolation(stale, history)),
     `refused, never revoked     ${wrongRefusals.length}`,
-    ...wrongRefusals.slice(0, SHOWN).map(show),
+    ...wrongRefusals.slice(0, SHOWN).flatMap(wrong => explainViolation(wrong, history)),
     `revokes refused            ${refusedRevokes.length}`,
-    ...refusedRevokes.slice(0, SHOWN).map(show),
+    ...refusedRevokes.slice(0, SHOWN).flatMap(refused => explainViolation(refused, history)),
     `acknowledged creates lost  ${lostCreates.length}`,
     ...lostCreates.slice(0, SHOWN).map(id => `  ${id}`),
     '',
@@ -42,10 +43,6 @@ export function renderReport(result: ChaosResult): string {
 }
 
 const seconds = (ms: number): string => `${(ms / 1_000).toFixed(2)} s`
-
-const show = ({ kind, node, startMs, endMs, detail, subjects }: Operation): string =>
-  `  ${kind} at node ${node}, ${startMs.toFixed(1)} to ${endMs.toFixed(1)} ms: ${detail} ` +
-  `(${subjects.filter(subject => !subject.startsWith('secret:')).join(', ')})`
 
 function tally(lines: readonly string[]): string[] {
   const groups = [...Map.groupBy(lines, line => line)].map(([line, { length }]) => ({

@@ -16,6 +16,8 @@ export interface ChaosOptions {
   clients: number
   /** From the end of one fault to the next. */
   pauseMs: { least: number; most: number }
+  /** Also faults that take longer than any time-out of the service. */
+  hasLongFaults: boolean
   /** Ends the run early, and in order. */
   signal?: AbortSignal
 }
@@ -40,17 +42,17 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
 }
 
 async function play(cluster: Cluster, options: ChaosOptions): Promise<ChaosResult> {
-  const { seconds, seed, clients, pauseMs } = options
+  const { seconds, seed, clients, pauseMs, hasLongFaults } = options
   const calls = createCalls(cluster, createRandom(seed))
   try {
-    const shared = await createTenant(calls, cluster.operatorKey)
-    const probed = shared && (await calls.create(shared.byKey, { user_id: 'prober' }))
+    const shared = await patiently(() => createTenant(calls, cluster.operatorKey))
+    const probed = shared && (await patiently(() => calls.create(shared.byKey, PROBER)))
     if (!shared || !probed) throw new Error('the service does not work even without faults')
     const time = AbortSignal.timeout(seconds * 1_000)
     const signal = options.signal === undefined ? time : AbortSignal.any([time, options.signal])
     const random = createRandom(seed + 1)
     const [faults, { played, sweep }, probes] = await Promise.all([
-      injectFaults({ cluster, random: createRandom(seed + 2), signal, pauseMs }),
+      injectFaults({ cluster, random: createRandom(seed + 2), signal, pauseMs, hasLongFaults }),
       runClients({ cluster, calls, random, shared, clients, signal }),
       runProbers(cluster, calls, shared.byKey, probed, signal),
     ])
@@ -71,6 +73,19 @@ async function play(cluster: Cluster, options: ChaosOptions): Promise<ChaosResul
     }
   } finally {
     calls.close()
+  }
+}
+
+const PROBER = { user_id: 'prober' }
+const FIRST_ATTEMPTS = 40
+const FIRST_PAUSE_MS = 250
+
+/** Nodes that have just begun, on a machine that is busy with them, may need a moment. */
+async function patiently<T>(make: () => Promise<T | null>): Promise<T | null> {
+  for (let attempt = 1; ; attempt++) {
+    const made = await make()
+    if (made !== null || attempt === FIRST_ATTEMPTS) return made
+    await sleep(FIRST_PAUSE_MS)
   }
 }
 

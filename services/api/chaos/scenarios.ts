@@ -17,7 +17,7 @@ export interface RoundTools {
   /** The tenant that all share. */
   shared: Place
   /** A tenant of one's own, for what strikes a whole tenant. */
-  ownTenant(): Promise<Place | null>
+  ownTenant(settings?: object): Promise<Place | null>
   /** A name that nobody else uses. */
   uniqueName(): string
   /**
@@ -29,6 +29,8 @@ export interface RoundTools {
     sessions: readonly Session[],
     revoke: () => Promise<Revoked>,
   ): Promise<Revoked>
+  /** Asks every node about the session at this moment, and waits for none. */
+  everywhere(by: Credential, session: Session): void
   /** Sessions that were just made, and seen to be good by some node. */
   signIn(by: Credential, count: number, body: SessionBody): Promise<Session[]>
   /** For the sweep at the end: what must then still be accepted. */
@@ -68,6 +70,21 @@ const bulkBy =
     if (after !== undefined) keep(byKey, after)
   }
 
+/** Ends the user's sessions and takes the user out of them; who signs in again is a new one. */
+const userErased: Scenario = async tools => {
+  const { calls, shared, signIn, uniqueName, revokeAndProbe, keep } = tools
+  const { byKey } = shared
+  const body = { user_id: uniqueName() }
+  const sessions = await signIn(byKey, 3, body)
+  const path = `/v1/users/${body.user_id}/sessions?erase=true`
+  const { isAcknowledged } = await revokeAndProbe(byKey, sessions, () =>
+    calls.revoke(sessionSubjects(sessions), remove(byKey, path)),
+  )
+  if (!isAcknowledged) return
+  const [after] = await signIn(byKey, 1, body)
+  if (after !== undefined) keep(byKey, after)
+}
+
 const bulkExceptOne: Scenario = async tools => {
   const { calls, shared, signIn, uniqueName, revokeAndProbe, keep } = tools
   const { byKey } = shared
@@ -80,6 +97,39 @@ const bulkExceptOne: Scenario = async tools => {
   )
   await calls.verify(byKey, spared)
   keep(byKey, spared)
+}
+
+/** Only where it belongs today counts: what moved in is ended with the rest. */
+const movedIn: Scenario = async tools => {
+  const { calls, shared, signIn, uniqueName, revokeAndProbe } = tools
+  const { byKey } = shared
+  const organisation = uniqueName()
+  const body = { user_id: uniqueName(), org_id: uniqueName() }
+  const [moved] = await signIn(byKey, 1, body)
+  if (moved === undefined) return
+  const path = `/v1/sessions/${moved.id}`
+  const patched = await calls.plain({
+    ...post(byKey, path, { org_id: organisation }),
+    method: 'PATCH',
+  })
+  if (patched.status !== 200) return
+  await revokeAndProbe(byKey, [moved], () =>
+    calls.revoke(sessionSubjects([moved]), remove(byKey, `/v1/sessions?org_id=${organisation}`)),
+  )
+}
+
+/** A sign-in beyond the limit ends the oldest session of its user: its answer is a revoke. */
+const sessionLimit: Scenario = async tools => {
+  const { calls, ownTenant, signIn, uniqueName, revokeAndProbe } = tools
+  const place = await ownTenant({ max_sessions_per_user: 1 })
+  if (place === null) return
+  const { byKey } = place
+  const body = { user_id: uniqueName() }
+  const [oldest] = await signIn(byKey, 1, body)
+  if (oldest === undefined) return
+  await revokeAndProbe(byKey, [oldest], () =>
+    calls.revoke(sessionSubjects([oldest]), post(byKey, '/v1/sessions', body)),
+  )
 }
 
 const wholeTenant: Scenario = async tools => {
@@ -112,18 +162,21 @@ const signingKey: Scenario = async tools => {
 
 const apiKey =
   (way: 'revoked' | 'rotated'): Scenario =>
-  async ({ calls, shared, signIn, uniqueName, revokeAndProbe, keep }) => {
+  async ({ calls, random, shared, signIn, uniqueName, everywhere, revokeAndProbe, keep }) => {
     const { byKey, tenantId } = shared
     const made = await calls.plain(post(byKey, '/v1/api-keys', { name: 'Chaos' }))
     const { id, secret } = made.body
     if (made.status !== 201 || id === undefined || secret === undefined) return
     const doomed = credentialOf(tenantId, made.body)
     const sessions = await signIn(doomed, 1, { user_id: uniqueName() })
-    await revokeAndProbe(doomed, sessions, () =>
-      way === 'revoked'
+    const [session] = sessions
+    await revokeAndProbe(doomed, sessions, () => {
+      // Every node looks the key up while it ends.
+      if (session !== undefined && random.chance(0.7)) everywhere(doomed, session)
+      return way === 'revoked'
         ? calls.revoke([`key:${id}`], deleteKey(byKey, id))
-        : calls.revoke([secretSubject(secret)], post(byKey, `/v1/api-keys/${id}/rotate`, {})),
-    )
+        : calls.revoke([secretSubject(secret)], post(byKey, `/v1/api-keys/${id}/rotate`, {}))
+    })
     for (const session of sessions) keep(byKey, session)
   }
 
@@ -181,6 +234,9 @@ export const SCENARIOS: readonly (readonly [name: string, weight: number, play: 
   ['bulk by organisation', 8, bulkBy('org_id')],
   ['bulk by app', 8, bulkBy('app_id')],
   ['bulk except one', 6, bulkExceptOne],
+  ['user erased', 6, userErased],
+  ['bulk by new organisation', 4, movedIn],
+  ['session limit', 4, sessionLimit],
   ['whole tenant', 6, wholeTenant],
   ['signing key', 6, signingKey],
   ['API key revoked', 5, apiKey('revoked')],

@@ -27,6 +27,20 @@ export function createSecret(tenantId: string, mode: KeyMode): NewSecret {
   return { secret, secretHash: sha256(secret), prefix: secret.slice(0, PREFIX_LENGTH) }
 }
 
+/** What a secret says by itself, before anyone is asked about it. */
+export interface PresentedSecret {
+  secretHash: Buffer
+  /** The hash in hex, as a key of maps. */
+  hashText: string
+  /** Null: it is no secret of ours at all. */
+  tenantId: string | null
+}
+
+export function readSecret(secret: string): PresentedSecret {
+  const secretHash = sha256(secret)
+  return { secretHash, hashText: secretHash.toString('hex'), tenantId: tenantOfSecret(secret) }
+}
+
 /** The tenant that a secret says it belongs to; null when it is no secret of ours at all. */
 export function tenantOfSecret(secret: string): string | null {
   const form = FORM.exec(secret)

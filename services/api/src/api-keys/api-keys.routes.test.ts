@@ -123,7 +123,7 @@ describe('an API key', () => {
   })
 
   it('shows when it was last used, within seconds of its first use', async () => {
-    sesame.node.services.worker.start()
+    sesame.node.services.worker.start({ sweeps: true })
     const { body } = await create({ name: 'used' })
     const usedAt = async () => (await listed()).find(key => key.id === body.id)?.last_used_at
     expect(await usedAt()).toBeNull()

@@ -1,13 +1,12 @@
 import type { Freshness } from '../freshness/freshness.service.ts'
 import type { KnownApiKey, TenantCopy } from '../freshness/tenant-copy.ts'
 import type { Clock } from '../shared/clock.ts'
-import { sha256 } from '../shared/crypto.ts'
 import { type Cursors, toPage } from '../shared/cursor.ts'
 import { newId, SERVICE_TENANT_ID } from '../shared/ids.ts'
 import { Problem } from '../shared/problem.ts'
 import { DEFAULT_PAGE_LIMIT, type PageOf } from '../shared/schema.ts'
 import { within } from '../shared/within.ts'
-import { createSecret, tenantOfSecret } from './api-key-secret.ts'
+import { createSecret, type PresentedSecret, readSecret } from './api-key-secret.ts'
 import {
   type ApiKey,
   type ApiKeyWithSecret,
@@ -44,7 +43,7 @@ export interface ApiKeyService {
    * @throws Problem api_key_invalid, the same for every reason: unknown, malformed, expired, revoked.
    */
   authenticate(
-    secret: string,
+    secret: string | PresentedSecret,
     guard?: GuessGuard,
   ): Promise<{ copy: TenantCopy; apiKey: KnownApiKey }>
 }
@@ -72,7 +71,10 @@ export function createApiKeyService(deps: ApiKeyDeps): ApiKeyService {
   const { store, freshness, noteUse, cursors, clock } = deps
 
   /** Only keys that are good now are remembered, so that each refusal does the same work. */
-  const lookUp = async (copy: TenantCopy | null, secretHash: Buffer): Promise<KnownApiKey> => {
+  const lookUp = async (
+    copy: TenantCopy | null,
+    { secretHash, hashText }: PresentedSecret,
+  ): Promise<KnownApiKey> => {
     const version = copy?.apiKeysVersion
     const found = await within(
       LOOK_UP_TIMEOUT_MS,
@@ -83,7 +85,7 @@ export function createApiKeyService(deps: ApiKeyDeps): ApiKeyService {
     const apiKey = { id, scopes: new Set(found.scopes), expiresAt }
     if (hasExpired(apiKey, clock.nowMs())) throw invalid()
     // A change that came while Postgres was asked has emptied the map: what was read may be old.
-    if (copy.apiKeysVersion === version) copy.apiKeys.set(secretHash.toString('hex'), apiKey)
+    if (copy.apiKeysVersion === version) copy.apiKeys.set(hashText, apiKey)
     return apiKey
   }
 
@@ -145,14 +147,14 @@ export function createApiKeyService(deps: ApiKeyDeps): ApiKeyService {
     },
 
     async authenticate(secret, guard = NO_GUARD) {
-      const secretHash = sha256(secret)
-      const tenantId = tenantOfSecret(secret)
+      const presented = typeof secret === 'string' ? readSecret(secret) : secret
+      const { tenantId, hashText } = presented
       const held = tenantId === null ? null : freshness.peek(tenantId)
-      if (held?.apiKeys.has(secretHash.toString('hex')) !== true) guard.beforeLookUp(held?.tenantId)
+      if (held?.apiKeys.has(hashText) !== true) guard.beforeLookUp(held?.tenantId)
       const copy = tenantId === null ? null : await freshness.current(tenantId)
-      let apiKey = copy?.apiKeys.get(secretHash.toString('hex'))
+      let apiKey = copy?.apiKeys.get(hashText)
       if (apiKey === undefined || hasExpired(apiKey, clock.nowMs()))
-        apiKey = await lookUp(copy, secretHash).catch(error => {
+        apiKey = await lookUp(copy, presented).catch(error => {
           if (error instanceof Problem && error.code === 'api_key_invalid')
             guard.afterFailure(copy?.tenantId)
           throw error

@@ -78,6 +78,9 @@ export function createRefreshService(deps: RefreshDeps): RefreshService {
     if (session === null || !equalInConstantTime(session.refreshFamilyHash, familyHash))
       throw invalid()
     if (session.status !== 'active') throw hasEnded(session)
+    // The newest, and not rotated: it ended by Postgres's clock, which is a moment ahead of this node's.
+    if (token.generation === session.refreshGeneration)
+      throw hasEnded({ ...session, status: 'expired' })
     if (isHonoured(token, session, tenant.settings, at))
       return issue(tenant, session, token.familySecret)
     await store.revokeForReuse(tenant.tenantId, {

@@ -97,6 +97,7 @@ const REFRESH_COLUMNS = `${SESSION_COLUMNS},
   session.refresh_family_hash AS "refreshFamilyHash", session.refreshed_at AS "refreshedAt",
   session.token_expires_at AS "tokenExpiresAt", session.generation`
 
+// A statement that waited for its turn while the session ended comes too late, whatever $2 says.
 // The times come from the one clock of this statement; the token that is made from them never
 // outlives the session, and is remembered so that a revocation is kept as long as it lives.
 const ROTATE = `
@@ -114,7 +115,7 @@ const ROTATE = `
           $2 + make_interval(secs => coalesce(($7::jsonb ->> app_id)::int, $6::int))
         )
       )
-    WHERE tenant_id = $1 AND id = $3 AND state = 'active' AND ends_at > $2
+    WHERE tenant_id = $1 AND id = $3 AND state = 'active' AND ends_at > greatest($2, now())
       AND refresh_generation = $4 AND refresh_family_hash = $5 AND NOT ${COVERED_BY_PENDING}
     RETURNING session.*
   ), bulk AS (

@@ -32,7 +32,7 @@ interface Use {
 }
 
 export function createActivities(
-  write: (activities: Activity[]) => Promise<void>,
+  write: (activities: Activity[], now: Date) => Promise<void>,
   clock: Clock,
 ): Activities {
   const uses = new Map<string, Use>()
@@ -43,7 +43,7 @@ export function createActivities(
       .filter(
         ([, use]) =>
           use.usedAtMs > use.writtenAtMs &&
-          (isAll || use.usedAtMs - use.writtenAtMs >= MIN_INTERVAL_MS || isLast(use, nowMs)),
+          (isAll || use.usedAtMs - use.writtenAtMs >= intervalOf(use) || isLast(use, nowMs)),
       )
       .sort(([a], [b]) => (a < b ? -1 : 1))
 
@@ -70,6 +70,7 @@ export function createActivities(
             at: new Date(usedAtMs),
             idleTtlSeconds,
           })),
+          new Date(clock.nowMs()),
         )
         for (const [, use] of batch) use.writtenAtMs = Math.max(use.writtenAtMs, nowMs)
       }
@@ -78,5 +79,9 @@ export function createActivities(
   }
 }
 
-/** No use since for a minute: what is known is what there is to write. */
-const isLast = (use: Use, nowMs: number): boolean => nowMs - use.usedAtMs >= MIN_INTERVAL_MS
+/** Where a session soon ends by being idle, often enough that it does not while it is used. */
+const intervalOf = ({ idleTtlSeconds }: Use): number =>
+  idleTtlSeconds === null ? MIN_INTERVAL_MS : Math.min(MIN_INTERVAL_MS, idleTtlSeconds * 250)
+
+/** No use since for as long: what is known is what there is to write. */
+const isLast = (use: Use, nowMs: number): boolean => nowMs - use.usedAtMs >= intervalOf(use)

@@ -76,6 +76,8 @@ const INSERT_SESSION = `
 
 // The rows are locked in the order of their ids, so that two such statements never wait for each
 // other in a circle. The change log's head comes last: it stays locked until the commit.
+// A session that has just expired is told of too, and its row follows at once: a node whose clock is
+// a moment behind, or activity that is written late, must not find it alive after the answer.
 const REVOKE_SESSIONS = `
   WITH given AS (
     SELECT * FROM unnest($2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[])
@@ -86,13 +88,15 @@ const REVOKE_SESSIONS = `
     ORDER BY session.id FOR UPDATE
   ), ended AS (
     UPDATE sessions AS session
-    SET state = 'revoked', revoked_at = given.at, revoked_by = given.revoked_by,
-        revoke_reason = given.reason
+    SET state = CASE WHEN session.ends_at > given.at THEN 'revoked' ELSE 'expired' END,
+        revoked_at = CASE WHEN session.ends_at > given.at THEN given.at END,
+        revoked_by = CASE WHEN session.ends_at > given.at THEN given.revoked_by END,
+        revoke_reason = CASE WHEN session.ends_at > given.at THEN given.reason END
     FROM given JOIN locked ON locked.id = given.id
     WHERE session.tenant_id = $1 AND session.id = given.id AND session.state = 'active'
-      AND session.ends_at > given.at AND NOT ${COVERED_BY_PENDING}
-    RETURNING session.id, session.user_id, session.token_expires_at, given.at, given.revoked_by,
-      given.reason, given.event_id
+      AND NOT ${COVERED_BY_PENDING}
+    RETURNING session.id, session.user_id, session.token_expires_at, session.state, given.at,
+      given.revoked_by, given.reason, given.event_id
   ), numbered AS (
     SELECT ended.*, row_number() OVER () AS number, count(*) OVER () AS total FROM ended
   ), head AS (
@@ -107,6 +111,6 @@ const REVOKE_SESSIONS = `
     INSERT INTO events (tenant_id, id, type, session_id, user_id, actor, data, created_at)
     SELECT $1, event_id, 'session.revoked', id, user_id, revoked_by,
       jsonb_build_object('reason', reason), at
-    FROM numbered
+    FROM numbered WHERE state = 'revoked'
   )
-  SELECT id FROM numbered`
+  SELECT id FROM numbered WHERE state = 'revoked'`
