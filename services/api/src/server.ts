@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { migrate, openDatabase, startEmbeddedPostgres } from '@sesame/db'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { buildApp } from './app.ts'
@@ -36,7 +37,7 @@ async function main(): Promise<void> {
     const starting = start(config, log)
     stopOnSignal({
       stop: () => stop(starting, log),
-      limitMs: config.shutdownGraceMs + CLOSE_LIMIT_MS,
+      limitMs: config.shutdownDelayMs + config.shutdownGraceMs + CLOSE_LIMIT_MS,
     })
     await starting
   } catch (error) {
@@ -96,6 +97,8 @@ async function start(config: Config, log: FastifyBaseLogger): Promise<void> {
   opened.add(() => closeGently(app, config.shutdownGraceMs))
   giveWay()
   await app.listen({ host: config.host, port: config.port })
+  // The first step of a stop: `/readyz` says so already, and whoever has not heard is served.
+  opened.add(() => sleep(config.shutdownDelayMs))
   await welcome(config, services, secrets)
   say(`Sesame is ready on ${httpUrl(config.host, config.port)}`)
   giveBackMemory(() => services.freshness.counts.requests > 0)

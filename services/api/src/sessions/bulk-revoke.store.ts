@@ -148,7 +148,7 @@ async function writeBulk(
     reason,
     at,
     // A refresh that runs at the same time may still make a token: count on the longest life.
-    new Date(at.getTime() + MAX_ACCESS_TOKEN_TTL_SECONDS * 1000),
+    MAX_ACCESS_TOKEN_TTL_SECONDS,
     newId('evt'),
     JSON.stringify(data),
   ])
@@ -227,12 +227,16 @@ async function withTurn<T>(
   }
 }
 
+// The call may have waited long for its turn: the longest life counts from this statement.
 const WRITE_BULK = `
   WITH change AS (
     INSERT INTO tenant_changes (
       tenant_id, seq, kind, user_id, org_id, app_id, except_session_id, generation, revoked_by,
       reason, created_at, forget_after
-    ) VALUES ($1, sesame_next_seq($1), 'bulk', $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    ) VALUES (
+      $1, sesame_next_seq($1), 'bulk', $2, $3, $4, $5, $6, $7, $8, $9,
+      greatest($9, clock_timestamp()) + make_interval(secs => $10)
+    )
     RETURNING seq
   ), event AS (
     INSERT INTO events (tenant_id, id, type, user_id, actor, data, created_at)

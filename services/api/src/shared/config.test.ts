@@ -23,6 +23,7 @@ describe('with nothing set', () => {
       metricsHost: '127.0.0.1',
       metricsPort: 9464,
       isMetricsPortRequired: false,
+      shutdownDelayMs: 0,
       shutdownGraceMs: 5000,
     })
   })
@@ -55,6 +56,7 @@ describe('accepts', () => {
     ['WORKER', 'in_process', { runsSweeps: true }],
     ['WORKER', 'separate', { runsSweeps: false }],
     ['LOG_LEVEL', 'silent', { logLevel: 'silent' }],
+    ['SHUTDOWN_DELAY_SECONDS', '10', { shutdownDelayMs: 10_000 }],
     ['SHUTDOWN_GRACE_SECONDS', '30', { shutdownGraceMs: 30_000 }],
   ])('%s=%s', (name, value, expected) => {
     expect(loadConfig({ [name]: value })).toMatchObject(expected)

@@ -52,6 +52,8 @@ export function loadConfig(env: Environment) {
     metricsPort: read('METRICS_PORT', metricsPort, DEFAULT_METRICS_PORT),
     /** A second node on one machine must not fail for a port that nobody asked for. */
     isMetricsPortRequired: isSet(env.METRICS_PORT),
+    /** How long `/readyz` says "not ready" before a stop closes the doors, so that a balancer learns of it. */
+    shutdownDelayMs: 1_000 * read('SHUTDOWN_DELAY_SECONDS', wholeNumber(0, 3_600), 0),
     /** How long requests in flight may take to finish once a stop was asked for. */
     shutdownGraceMs: 1_000 * read('SHUTDOWN_GRACE_SECONDS', wholeNumber(0, 3_600), 5),
   }

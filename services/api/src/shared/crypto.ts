@@ -2,8 +2,10 @@ import {
   createCipheriv,
   createDecipheriv,
   createHmac,
+  createSecretKey,
   hash,
   hkdfSync,
+  type KeyObject,
   randomBytes,
   timingSafeEqual,
 } from 'node:crypto'
@@ -27,11 +29,13 @@ const TAG_BYTES = 16
 
 /** @param masterKey 32 bytes. */
 export function createMasterKey(masterKey: Buffer): MasterKey {
-  const derived = new Map<string, Buffer>()
-  const keyFor = (purpose: string): Buffer => {
+  // As key objects: to make one of bytes costs four times what the HMAC does.
+  const derived = new Map<string, KeyObject>()
+  const keyFor = (purpose: string): KeyObject => {
     let key = derived.get(purpose)
     if (key === undefined) {
-      key = Buffer.from(hkdfSync('sha256', masterKey, '', `sesame/${purpose}`, 32))
+      const bytes = hkdfSync('sha256', masterKey, '', `sesame/${purpose}`, 32)
+      key = createSecretKey(Buffer.from(bytes))
       derived.set(purpose, key)
     }
     return key
