@@ -1,25 +1,11 @@
 import Fastify from 'fastify'
-import {
-  CreateSession,
-  SessionTokens,
-  Verification,
-  VerifyToken,
-} from '../src/sessions/sessions.schema.ts'
+import { addBaseline } from './baselines.ts'
 
-/** BF: a bare Fastify with the same schemas as the routes under test, that does nothing. */
+/**
+ * BF: a bare Fastify with the schemas of the route under test, that does nothing but what its
+ * baseline names. It believes its caller, asks nobody, logs nothing.
+ */
 const app = Fastify()
-const [verification, tokens] = JSON.parse(process.argv[2] ?? '[]')
-
-app.post(
-  '/v1/sessions/verify',
-  { schema: { body: VerifyToken, response: { 200: Verification } } },
-  async () => verification,
-)
-app.post(
-  '/v1/sessions',
-  { schema: { body: CreateSession, response: { 201: SessionTokens } } },
-  async (_request, reply) => reply.code(201).send(tokens),
-)
-
+await addBaseline(app, JSON.parse(process.argv[2] ?? '{}'))
 const address = await app.listen({ host: '127.0.0.1', port: 0 })
 console.log(`Sesame is ready on ${address}`)

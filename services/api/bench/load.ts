@@ -1,67 +1,78 @@
-import { Agent, request } from 'node:http'
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
 
 export interface Call {
+  method: 'POST' | 'GET' | 'DELETE'
   path: string
   headers: Record<string, string>
+  /** Left out: the request has none. */
+  body?: string
+  /** What the answer must contain. */
+  expects: string
+}
+
+/** A call as the load process sends it. */
+export interface WireCall {
+  head: string
   body: string
+  expects: string
 }
 
-export interface Load {
+export interface LoadOrder {
+  port: number
   requests: number
+  connections: number
+  /** The status that every answer must have. */
+  status: number
+  /** What every answer must contain, in place of what each call says. */
+  expects?: string
+  /** A pattern whose first group is taken out of every answer. */
+  collect?: string
+  /** An open loop at this rate; left out: the next request follows an answer. */
+  perSecond?: number
+}
+
+export interface LoadReport {
   durationMs: number
-  /** In milliseconds. */
-  p50: number
-  p99: number
+  p50Ms: number
+  p99Ms: number
+  collected: string[]
 }
 
-/** Sends `requests` calls over `connections` kept-open connections, and checks every answer. */
-export async function runLoad(
-  url: string,
-  calls: (n: number) => Call,
-  check: (status: number, body: string) => boolean,
-  { requests, connections }: { requests: number; connections: number },
-): Promise<Load> {
-  const agent = new Agent({ keepAlive: true, maxSockets: connections })
-  const latencies: number[] = []
-  let next = 0
-  const began = performance.now()
-  const worker = async (): Promise<void> => {
-    while (next < requests) {
-      const call = calls(next++)
-      const sent = performance.now()
-      const { status, body } = await send(url, call, agent)
-      latencies.push(performance.now() - sent)
-      if (!check(status, body)) throw new Error(`a wrong answer: ${status} ${body.slice(0, 200)}`)
-    }
-  }
-  await Promise.all(Array.from({ length: connections }, worker))
-  const durationMs = performance.now() - began
-  agent.destroy()
-  latencies.sort((a, b) => a - b)
-  const quantile = (q: number): number => latencies[Math.floor(latencies.length * q)] ?? 0
-  return { requests, durationMs, p50: quantile(0.5), p99: quantile(0.99) }
+/** Sends requests from a process of its own, and checks every answer. */
+export interface Loader {
+  /** Sets what is sent from now on, in rotation. */
+  prepare(calls: Call[]): Promise<void>
+  run(order: LoadOrder): Promise<LoadReport>
+  stop(): void
 }
 
-function send(url: string, { path, headers, body }: Call, agent: Agent) {
-  return new Promise<{ status: number; body: string }>((resolve, reject) => {
-    const length = String(Buffer.byteLength(body))
-    const outgoing = request(
-      url + path,
-      {
-        method: 'POST',
-        agent,
-        headers: { 'content-type': 'application/json', 'content-length': length, ...headers },
-      },
-      incoming => {
-        const chunks: Buffer[] = []
-        incoming.on('data', chunk => chunks.push(chunk))
-        incoming.on('error', reject)
-        incoming.on('end', () =>
-          resolve({ status: incoming.statusCode ?? 0, body: Buffer.concat(chunks).toString() }),
-        )
-      },
-    )
-    outgoing.on('error', reject)
-    outgoing.end(body)
+export function startLoader(): Loader {
+  const path = new URL('./load-process.ts', import.meta.url).pathname
+  const child = fork(path, {
+    serialization: 'advanced',
+    execArgv: ['--disable-warning=ExperimentalWarning'],
   })
+  return {
+    async prepare(calls) {
+      await ask(child, calls.map(toWire))
+    },
+    run: order => ask(child, order),
+    stop: () => void child.kill(),
+  }
+}
+
+async function ask<T>(child: ChildProcess, message: object): Promise<T> {
+  child.send(message)
+  const [answer] = await once(child, 'message')
+  if ('failed' in answer) throw new Error(answer.failed)
+  return answer
+}
+
+function toWire({ method, path, headers, body = '', expects }: Call): WireCall {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  const type = 'content-type' in headers ? '' : 'content-type: application/json\r\n'
+  const typed = `${type}content-length: ${Buffer.byteLength(body)}\r\n`
+  const head = `${method} ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\n${lines.join('')}`
+  return { head: `${head}${body === '' ? '' : typed}\r\n`, body, expects }
 }

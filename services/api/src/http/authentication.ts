@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { SCOPES } from '../api-keys/api-keys.schema.ts'
 import type { ApiKeyService } from '../api-keys/api-keys.service.ts'
@@ -10,6 +10,7 @@ import { clientAddress } from './client-address.ts'
 import type { RateLimits } from './rate-limit-hook.ts'
 import type { Actor } from './request-context.ts'
 import './route-config.ts'
+import { createSecretMemory, type SecretMemory } from './secret-memory.ts'
 
 export interface AuthenticationOptions {
   apiKeys: Pick<ApiKeyService, 'authenticate'>
@@ -27,6 +28,7 @@ const OPERATOR_SCOPES: ReadonlySet<string> = new Set(SCOPES)
  */
 export const authentication = fastifyPlugin<AuthenticationOptions>(async (app, options) => {
   const { rateLimits } = options
+  const secrets = createSecretMemory()
   app.decorateRequest('actor', null)
   app.addHook('onRequest', async (request, reply) => {
     if (request.is404) return
@@ -46,10 +48,11 @@ export const authentication = fastifyPlugin<AuthenticationOptions>(async (app, o
         options,
       )
     } else {
-      request.actor = await authenticateApiKey(request, credential, options)
+      request.actor = await authenticateApiKey(request, credential, secrets, options)
       if (isOperatorRoute === true) throw missingScope('This route needs the operator key.')
     }
-    await limit(request, reply, rateLimits)
+    const verdict = rateLimits.take(bucketOf(request))
+    rateLimits.apply(reply, verdict instanceof Promise ? await verdict : verdict)
     if (scope !== undefined && request.actor !== null && !request.actor.scopes.has(scope))
       throw missingScope(`This key lacks the scope ${scope}.`)
   })
@@ -84,13 +87,13 @@ function bearerOf(request: FastifyRequest): string {
 async function authenticateApiKey(
   request: FastifyRequest,
   secret: string,
+  secrets: SecretMemory,
   { apiKeys, rateLimits }: AuthenticationOptions,
 ): Promise<Actor> {
   try {
-    const address = clientAddress(request)
-    const { copy, apiKey } = await apiKeys.authenticate(secret, {
-      beforeLookUp: tenantId => rateLimits.refuseIfExhausted(address, tenantId),
-      afterFailure: tenantId => rateLimits.noteFailure(address, tenantId),
+    const { copy, apiKey } = await apiKeys.authenticate(secrets.read(request.socket, secret), {
+      beforeLookUp: tenantId => rateLimits.refuseIfExhausted(clientAddress(request), tenantId),
+      afterFailure: tenantId => rateLimits.noteFailure(clientAddress(request), tenantId),
     })
     const { tenantId } = copy
     const asked = request.headers['x-tenant-id']
@@ -122,22 +125,13 @@ async function authenticateOperator(
   return { actor: 'operator', tenantId, tenant, scopes: OPERATOR_SCOPES }
 }
 
-async function limit(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  rateLimits: RateLimits,
-): Promise<void> {
-  const { actor } = request
-  const verdict = rateLimits.take(
-    actor === null
-      ? OPERATOR_BUCKET
-      : {
-          tenantId: actor.tenantId,
-          apiKeyId: actor.actor,
-          ratePerSecond: actor.tenant.settings.rate_limit_per_second,
-        },
-  )
-  rateLimits.apply(reply, verdict instanceof Promise ? await verdict : verdict)
+function bucketOf({ actor }: FastifyRequest) {
+  if (actor === null) return OPERATOR_BUCKET
+  return {
+    tenantId: actor.tenantId,
+    apiKeyId: actor.actor,
+    ratePerSecond: actor.tenant.settings.rate_limit_per_second,
+  }
 }
 
 const OPERATOR_BUCKET = { tenantId: 'operator', apiKeyId: 'operator', ratePerSecond: 1_000 }

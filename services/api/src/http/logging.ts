@@ -8,6 +8,7 @@ import { type DestinationStream, pino } from 'pino'
 import { toSafeLine } from './log-line.ts'
 import './problem-handler.ts'
 import './request-context.ts'
+import { createRequestLine, type WriteRequestLine } from './request-line.ts'
 import './route-config.ts'
 
 export interface LoggerOptions {
@@ -29,10 +30,31 @@ export function createLogger({ level, destination }: LoggerOptions): FastifyBase
   return destination === undefined ? pino(options) : pino(options, destination)
 }
 
+const MAX_HELD_BYTES = 8_192
+const MAX_HELD_MS = 100
+
+/**
+ * Standard error (stdout is for people), some lines at a time: a system call for each costs more than
+ * to write the line. What is held is written when the process ends, in whatever way it can notice.
+ */
+export function createLogDestination(): DestinationStream {
+  const destination = pino.destination({
+    fd: 2,
+    sync: true,
+    minLength: MAX_HELD_BYTES,
+    periodicFlush: MAX_HELD_MS,
+  })
+  process.on('exit', () => destination.flushSync())
+  return destination
+}
+
 /** What Fastify logs by itself: one line for each request, when it is over. */
 export class RequestLog extends LogController {
-  constructor() {
+  readonly #write: WriteRequestLine
+
+  constructor(logger: FastifyBaseLogger) {
     super({ requestIdLogLabel: 'request_id' })
+    this.#write = createRequestLine(logger)
   }
 
   override incomingRequest(): void {}
@@ -46,6 +68,8 @@ export class RequestLog extends LogController {
     reply: FastifyReply,
   ): void {
     const { config, url } = request.routeOptions
+    const isPlain = !error && config.quiet !== true && request.problem?.internal === undefined
+    if (isPlain && this.#write(request, reply)) return
     const line = {
       method: request.method,
       // The pattern, never the URL: that holds ids, filters and whatever a caller put there.

@@ -5,6 +5,7 @@ import { createClientErrorHandler } from './client-errors.ts'
 import { RequestLog } from './logging.ts'
 import { createFrameworkErrorHandler } from './problem-handler.ts'
 import { parseQueryString } from './query-string.ts'
+import { RequestLogger } from './request-logger.ts'
 
 const MAX_BODY_BYTES = 64 * 1024
 // Tenants may bring ids of 128 characters, and one of those may be percent-encoded in three each.
@@ -21,7 +22,9 @@ export interface ServerOptions {
 export function createServerOptions({ publicUrl, logger, trustProxy }: ServerOptions) {
   return {
     loggerInstance: logger,
-    logController: new RequestLog(),
+    logController: new RequestLog(logger),
+    childLoggerFactory: (parent: FastifyBaseLogger, bindings: Record<string, unknown>) =>
+      new RequestLogger(parent, bindings),
     trustProxy: toTrustProxy(trustProxy),
     bodyLimit: MAX_BODY_BYTES,
     // A caller's own x-request-id is not believed: two requests could then share a name.

@@ -5,7 +5,7 @@ import { type AccessTokenClaims, authenticateToken, checkTimes } from '../tokens
 import type { VerifiedTokens } from '../tokens/verified-tokens.cache.ts'
 import type { Activities } from './activity.ts'
 import type { InvalidReason, Verification } from './sessions.schema.ts'
-import type { SessionStore, StoredSession } from './sessions.store.ts'
+import type { SessionStore } from './sessions.store.ts'
 
 export interface VerifyService {
   /**
@@ -25,9 +25,15 @@ export interface InspectedToken {
   verification: Verification
 }
 
+/** A token whose signature and fixed claims are good, and the verdict as far as it follows from them. */
+export interface CheckedToken {
+  claims: AccessTokenClaims
+  verification: Verification
+}
+
 export interface VerifyDeps {
   store: Pick<SessionStore, 'find'>
-  verifiedTokens: VerifiedTokens
+  verifiedTokens: VerifiedTokens<CheckedToken>
   activities: Pick<Activities, 'note'>
   clock: Clock
   issuerOf(tenantId: string): string
@@ -42,23 +48,26 @@ export function createVerifyService(deps: VerifyDeps): VerifyService {
 
   const authenticate = (tenant: TenantCopy, token: string, nowMs: number) => {
     const known = verifiedTokens.find(token, tenant.keyring)
-    if (known !== null) return { valid: true as const, claims: known }
+    if (known !== null) return { valid: true as const, checked: known }
     const verdict = authenticateToken(tenant.keyring, token, {
       issuer: issuerOf(tenant.tenantId),
       audience: tenant.settings.audience ?? tenant.tenantId,
       nowMs,
     })
-    if (verdict.valid) verifiedTokens.insert(token, tenant.keyring, verdict.claims)
-    return verdict
+    if (!verdict.valid) return verdict
+    const checked = { claims: verdict.claims, verification: toVerification(verdict.claims) }
+    verifiedTokens.insert(token, tenant.keyring, checked)
+    return { valid: true as const, checked }
   }
 
   /** The copy says "maybe": Postgres says what is so, and what the session looks like today. */
-  const askPostgres = async (claims: AccessTokenClaims): Promise<Verification> => {
+  const askPostgres = async ({ claims, verification }: CheckedToken): Promise<Verification> => {
     const session = await store.find(claims.tenant_id, claims.sid, new Date(clock.nowMs()))
     if (session === null) return refusal('session_not_found')
     if (session.status === 'revoked') return refusal('session_revoked')
     if (session.status === 'expired') return refusal('session_expired')
-    return toVerification(claims, session)
+    // Role and organisation are those of today: a session that changed since says so itself.
+    return { ...verification, org_id: session.orgId, role: session.role }
   }
 
   const service: VerifyService = {
@@ -66,13 +75,13 @@ export function createVerifyService(deps: VerifyDeps): VerifyService {
       const verification = await service.verify(tenant, token)
       if (!verification.valid) return null
       const verdict = authenticate(tenant, token, clock.nowMs())
-      return verdict.valid ? { claims: verdict.claims, verification } : null
+      return verdict.valid ? { claims: verdict.checked.claims, verification } : null
     },
     verify(tenant, token) {
       const nowMs = clock.nowMs()
       const verdict = authenticate(tenant, token, nowMs)
       if (!verdict.valid) return refusal(verdict.reason)
-      const { claims } = verdict
+      const { claims, verification } = verdict.checked
       const untimely = checkTimes(claims, nowMs)
       if (untimely !== null) return refusal(untimely)
       if (tenant.status === 'suspended') return refusal('session_revoked')
@@ -91,7 +100,7 @@ export function createVerifyService(deps: VerifyDeps): VerifyService {
           appId: claims.client_id,
           generation: claims.gen,
         })
-      return mayHaveEnded ? askPostgres(claims) : toVerification(claims, null)
+      return mayHaveEnded ? askPostgres(verdict.checked) : verification
     },
   }
   return service
@@ -99,16 +108,15 @@ export function createVerifyService(deps: VerifyDeps): VerifyService {
 
 const refusal = (reason: InvalidReason): Verification => ({ valid: false, reason })
 
-/** Role and organisation are those of today: a session that changed since says so itself. */
-function toVerification(claims: AccessTokenClaims, session: StoredSession | null): Verification {
+function toVerification(claims: AccessTokenClaims): Verification {
   return {
     valid: true,
     session_id: claims.sid,
     user_id: claims.sub,
     tenant_id: claims.tenant_id,
-    org_id: session === null ? claims.org_id : session.orgId,
+    org_id: claims.org_id,
     app_id: claims.client_id,
-    role: session === null ? claims.role : session.role,
+    role: claims.role,
     amr: claims.amr,
     mfa_verified: claims.mfa_verified,
     auth_time: toInstant(claims.auth_time),

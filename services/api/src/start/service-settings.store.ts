@@ -1,4 +1,4 @@
-import type { Pool } from 'pg'
+import type { Pool, QueryConfig } from 'pg'
 import { SERVICE_TENANT_ID } from '../shared/ids.ts'
 
 /** Facts about the whole service that all its nodes share. */
@@ -11,6 +11,15 @@ export interface ServiceSettingsStore {
 }
 
 const FIRST_START_LOCK = 7_365_736_314
+/** For another node's whole first start, on a machine that has much else to do. */
+const FIRST_START_LIMIT_MS = 60_000
+
+// The driver's types do not know this setting of a single query.
+const lockStatement: QueryConfig & { query_timeout: number } = {
+  text: 'SELECT pg_advisory_lock($1)',
+  values: [FIRST_START_LOCK],
+  query_timeout: FIRST_START_LIMIT_MS,
+}
 
 export function createServiceSettingsStore(pool: Pool): ServiceSettingsStore {
   return {
@@ -30,7 +39,13 @@ export function createServiceSettingsStore(pool: Pool): ServiceSettingsStore {
     async lockFirstStart() {
       // Belongs to the connection: a node that is killed frees it.
       const client = await pool.connect()
-      await client.query('SELECT pg_advisory_lock($1)', [FIRST_START_LOCK])
+      try {
+        await client.query(`SET statement_timeout = ${FIRST_START_LIMIT_MS}`)
+        await client.query(lockStatement)
+      } catch (error) {
+        client.release(true)
+        throw error
+      }
       let isHeld = true
       return async () => {
         if (!isHeld) return

@@ -158,13 +158,19 @@ function isClaims(
 ): value is Record<string, unknown> & AccessTokenClaims {
   return (
     STRING_CLAIMS.every(name => typeof value[name] === 'string') &&
-    SECONDS_CLAIMS.every(name => Number.isSafeInteger(value[name]) && Number(value[name]) >= 0) &&
+    SECONDS_CLAIMS.every(name => isSeconds(value[name])) &&
     NULLABLE_CLAIMS.every(name => value[name] === null || typeof value[name] === 'string') &&
     typeof value.mfa_verified === 'boolean' &&
     Array.isArray(value.amr) &&
     value.amr.every(method => typeof method === 'string')
   )
 }
+
+/** The last second that a `Date` can hold. */
+const MAX_SECONDS = 8_640_000_000_000
+
+const isSeconds = (value: unknown): boolean =>
+  Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= MAX_SECONDS
 
 const STRING_CLAIMS = ['iss', 'aud', 'sub', 'sid', 'jti', 'tenant_id']
 const SECONDS_CLAIMS = ['iat', 'exp', 'auth_time', 'gen']

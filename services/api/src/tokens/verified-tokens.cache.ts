@@ -1,5 +1,3 @@
-import type { AccessTokenClaims } from './access-token.ts'
-
 /**
  * Tokens whose signature and fixed claims were found good. It saves the signature check of a token
  * that was seen before and nothing else: times and revocations are checked every time.
@@ -7,14 +5,14 @@ import type { AccessTokenClaims } from './access-token.ts'
  * An entry counts only for the very keyring and audience that it was made with: another tenant's
  * keyring, or the same tenant's after any change of keys or settings, is another object.
  */
-export interface VerifiedTokens {
-  find(token: string, scope: object): AccessTokenClaims | null
-  insert(token: string, scope: object, claims: AccessTokenClaims): void
+export interface VerifiedTokens<Checked> {
+  find(token: string, scope: object): Checked | null
+  insert(token: string, scope: object, checked: Checked): void
 }
 
-interface Entry {
+interface Entry<Checked> {
   scope: object
-  claims: AccessTokenClaims
+  checked: Checked
 }
 
 /** Most tokens have 700 characters. Longer ones are checked each time, to bound the memory. */
@@ -26,10 +24,10 @@ const MAX_CACHED_LENGTH = 2_048
  *
  * @param maxEntries of each generation.
  */
-export function createVerifiedTokens(maxEntries: number): VerifiedTokens {
-  let young = new Map<string, Entry>()
-  let old = new Map<string, Entry>()
-  const put = (token: string, entry: Entry): void => {
+export function createVerifiedTokens<Checked>(maxEntries: number): VerifiedTokens<Checked> {
+  let young = new Map<string, Entry<Checked>>()
+  let old = new Map<string, Entry<Checked>>()
+  const put = (token: string, entry: Entry<Checked>): void => {
     if (young.size >= maxEntries) {
       old = young
       young = new Map()
@@ -44,10 +42,10 @@ export function createVerifiedTokens(maxEntries: number): VerifiedTokens {
         if (entry === undefined) return null
         put(token, entry)
       }
-      return entry.scope === scope ? entry.claims : null
+      return entry.scope === scope ? entry.checked : null
     },
-    insert(token, scope, claims) {
-      if (token.length <= MAX_CACHED_LENGTH) put(token, { scope, claims })
+    insert(token, scope, checked) {
+      if (token.length <= MAX_CACHED_LENGTH) put(token, { scope, checked })
     },
   }
 }
