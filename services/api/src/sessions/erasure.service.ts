@@ -24,7 +24,7 @@ export interface ErasureDeps {
   clock: Clock
 }
 
-const BATCH_SIZE = 1_000
+const BATCH_SIZE = 250
 const BREATH_MS = 5
 const HELD_ROWS_MS = 50
 /** Shorter than callers and proxies wait. */
