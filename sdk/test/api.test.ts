@@ -7,6 +7,7 @@ import {
   ConflictError,
   NotFoundError,
 } from '../src/errors.ts'
+import type { Session } from '../src/generated/model.ts'
 import { Sesame } from '../src/sesame.ts'
 import { collect } from './collect.ts'
 import { operationOf } from './seen-operations.ts'
@@ -129,17 +130,19 @@ describe('sessions', () => {
   })
 
   test('a create whose answer got lost is repeated, and made one session', async () => {
-    let lost = 0
-    const losing: typeof fetch = async (input, init) => {
-      const response = await fetch(input, init)
-      if (lost > 0) return response
-      lost++
-      throw new TypeError('fetch failed')
-    }
-    const client = new Sesame({ secretKey, baseUrl, fetch: losing })
+    const client = losingOneAnswer()
     const { session } = await client.sessions.create({ userId: 'donald' })
-    expect(lost).toBe(1)
     expect(await collect(sesame.sessions.list({ userId: 'donald' }))).toEqual([session])
+  })
+
+  test('ended together, but the answer got lost: it is done once, and counts once', async () => {
+    for (let n = 0; n < 3; n++) await sesame.sessions.create({ userId: 'tony' })
+    let later: Session | undefined
+    const client = losingOneAnswer(async () => {
+      later = (await sesame.sessions.create({ userId: 'tony' })).session
+    })
+    expect(await client.sessions.revokeAll({ userId: 'tony' })).toEqual({ revoked: 3 })
+    expect(await collect(sesame.sessions.list({ userId: 'tony' }))).toEqual([later])
   })
 
   test('say what is wrong with a request', async () => {
@@ -156,6 +159,19 @@ describe('sessions', () => {
     await expect(sesame.sessions.list(misspelt as object).page()).rejects.toThrow(BadRequestError)
   })
 })
+
+/** A client whose first request is done while its answer is lost, and then something happens. */
+function losingOneAnswer(meanwhile: () => Promise<void> = async () => {}): Sesame {
+  let isLost = false
+  const losing: typeof fetch = async (input, init) => {
+    const response = await fetch(input, init)
+    if (isLost) return response
+    isLost = true
+    await meanwhile()
+    throw new TypeError('fetch failed')
+  }
+  return new Sesame({ secretKey, baseUrl, fetch: losing })
+}
 
 describe('the rest of the tenant', () => {
   test('API keys are made, rotated, listed and revoked', async () => {
@@ -214,6 +230,19 @@ test('a user is erased, and the sessions end at once', async () => {
   expect(erasure).toMatchObject({ object: 'erasure', revoked: 1, sessionsErased: 1 })
   expect(await sesame.sessions.verify(accessToken)).toMatchObject({ valid: false })
   expect((await sesame.sessions.get(session.id)).metadata).toEqual({})
+})
+
+test('a user is erased once, also when the answer got lost and the user is back already', async () => {
+  await sesame.sessions.create({ userId: 'niklaus' })
+  let later: Session | undefined
+  const client = losingOneAnswer(async () => {
+    later = (await sesame.sessions.create({ userId: 'niklaus', metadata: { a: 'b' } })).session
+  })
+  const erasure = await client.users.erase('niklaus')
+  expect(erasure).toMatchObject({ status: 'completed', revoked: 1, sessionsErased: 1 })
+  expect(await collect(sesame.sessions.list({ userId: 'niklaus' }))).toEqual([later])
+  const erased = await collect(sesame.events.list({ type: 'user.erased' }))
+  expect(erased.filter(({ data }) => data.erasure_id === erasure.id)).toHaveLength(1)
 })
 
 test('revocations are told as they happen, after all that there was', async () => {

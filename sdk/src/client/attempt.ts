@@ -8,6 +8,8 @@ import { plainCause, reasonOf } from './redact.ts'
 export interface WireRequest {
   /** Its route, for messages: without ids. */
   route: string
+  /** What no error may repeat, whoever says it. */
+  secretKey: string
   url: string
   method: string
   headers: Record<string, string>
@@ -50,7 +52,7 @@ export function attempt<T>(
       const init: RequestInit = { method, headers, body, signal: limit, redirect: 'manual' }
       const response = await fetch(url, init)
       const refuse = refuserOf(request, response)
-      await checkStatus(response, refuse)
+      await checkStatus(request, response, refuse)
       return await read(response, refuse)
     } catch (error) {
       throw error instanceof SesameError ? error : unreachable(request, error)
@@ -61,23 +63,27 @@ export function attempt<T>(
 /** Makes the error for an answer that Sesame does not give, and leaves the rest of it unread. */
 export type Refuse = (what: string, code?: string) => InvalidResponseError
 
-function refuserOf({ route }: WireRequest, response: Response): Refuse {
+function refuserOf({ route, secretKey }: WireRequest, response: Response): Refuse {
   const { status, headers } = response
   return (what, code = 'response_invalid') => {
     if (!response.bodyUsed) response.body?.cancel().catch(() => {})
-    const facts = { code, status, requestId: requestIdOf(headers) }
+    const facts = { code, status, requestId: requestIdOf(headers, secretKey) }
     return new InvalidResponseError(`${route}: ${what}`, facts)
   }
 }
 
-async function checkStatus(response: Response, refuse: Refuse): Promise<void> {
+async function checkStatus(
+  { secretKey }: WireRequest,
+  response: Response,
+  refuse: Refuse,
+): Promise<void> {
   const { status, headers } = response
   if (response.redirected || response.type === 'opaqueredirect' || isRedirect(status))
     throw refuse(`redirected to ${originOf(headers)}: baseUrl is the final URL`, 'redirect_refused')
   if (status >= 400) {
     // Also with half a body, the status says what happened.
     const body = await readText(response, MAX_PROBLEM_BYTES).catch(() => ({ fault: 'cut off' }))
-    throw apiErrorOf(response, 'text' in body ? body.text : '')
+    throw apiErrorOf(response, 'text' in body ? body.text : '', secretKey)
   }
   if (!response.ok) throw refuse(`answered ${status}`)
 }
@@ -98,8 +104,11 @@ function originOf(headers: Headers): string {
 }
 
 /** Whatever fetch failed with, as an error of this package. */
-export function unreachable({ route, url }: WireRequest, error: unknown): ConnectionError {
-  const cause = plainCause(error)
+export function unreachable(
+  { route, url, secretKey }: WireRequest,
+  error: unknown,
+): ConnectionError {
+  const cause = plainCause(error, secretKey)
   const message = `${route} was not answered by ${new URL(url).origin}: ${reasonOf(cause)}`
   return new ConnectionError(message, { code: 'connection_failed', cause })
 }

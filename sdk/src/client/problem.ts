@@ -22,14 +22,23 @@ const ERROR_CLASSES: Readonly<Record<number, typeof ApiError>> = {
 
 const MAX_FIELD_ERRORS = 100
 
-/** The error for an answer that is none of success; its body may be a problem document (RFC 9457). */
-export function apiErrorOf({ status, headers }: Response, body: string): ApiError {
+/**
+ * The error for an answer that is none of success; its body may be a problem document (RFC 9457).
+ *
+ * @param secretKey is in none of it, whatever the answer holds.
+ */
+export function apiErrorOf(
+  { status, headers }: Response,
+  body: string,
+  secretKey: string,
+): ApiError {
   const problem = parseProblem(body)
+  const clean: Redact = text => redact(text, secretKey)
   const code = matching(/^[a-z][a-z0-9_]{1,63}$/, problem.code) ?? `http_${status}`
-  const requestId = requestIdOf(headers) ?? matching(REQUEST_ID, problem.request_id)
-  const fieldErrors = fieldErrorsOf(problem.errors)
+  const requestId = requestIdOf(headers, secretKey) ?? idIn(problem.request_id, secretKey)
+  const fieldErrors = fieldErrorsOf(problem.errors, clean)
   const ErrorClass = ERROR_CLASSES[status] ?? (status >= 500 ? ServerError : ApiError)
-  return new ErrorClass(messageOf(problem, { status, code, requestId, fieldErrors }), {
+  return new ErrorClass(messageOf(problem, { status, code, requestId, fieldErrors }, clean), {
     status,
     code,
     requestId,
@@ -40,8 +49,15 @@ export function apiErrorOf({ status, headers }: Response, body: string): ApiErro
 
 const REQUEST_ID = /^[\w.:-]{1,128}$/
 
-export const requestIdOf = (headers: Headers): string | null =>
-  matching(REQUEST_ID, headers.get('x-request-id'))
+export const requestIdOf = (headers: Headers, secretKey: string): string | null =>
+  idIn(headers.get('x-request-id'), secretKey)
+
+function idIn(value: unknown, secretKey: string): string | null {
+  const id = matching(REQUEST_ID, value)
+  return id === null || redact(id, secretKey) === id ? id : null
+}
+
+type Redact = (text: string) => string
 
 interface Facts {
   status: number
@@ -50,11 +66,11 @@ interface Facts {
   fieldErrors: FieldError[]
 }
 
-function messageOf(problem: Record<string, unknown>, facts: Facts): string {
+function messageOf(problem: Record<string, unknown>, facts: Facts, clean: Redact): string {
   const { status, code, requestId, fieldErrors } = facts
   // What is no problem document is not repeated: it comes from who knows where.
   const text = [problem.detail, problem.title].find(value => typeof value === 'string')
-  const what = typeof text === 'string' ? redact(text) : 'The answer is no problem document'
+  const what = typeof text === 'string' ? clean(text) : 'The answer is no problem document'
   const fields = fieldErrors.slice(0, 3).map(({ field, message }) => `${field} ${message}`)
   const names = [`${status} ${code}`, ...(requestId === null ? [] : [requestId])]
   return `${[what, ...fields].join(' – ')} (${names.join(', ')})`
@@ -69,12 +85,12 @@ function parseProblem(body: string): Record<string, unknown> {
   }
 }
 
-function fieldErrorsOf(errors: unknown): FieldError[] {
+function fieldErrorsOf(errors: unknown, clean: Redact): FieldError[] {
   if (!Array.isArray(errors)) return []
   return errors.slice(0, MAX_FIELD_ERRORS).flatMap((error: unknown) => {
     const { field, message } = { field: null, message: null, ...(error as object) }
     return typeof field === 'string' && typeof message === 'string'
-      ? [{ field: redact(field), message: redact(message) }]
+      ? [{ field: clean(field), message: clean(message) }]
       : []
   })
 }

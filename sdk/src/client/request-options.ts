@@ -10,7 +10,7 @@ export interface RequestOptions {
   tenantId?: string | undefined
 }
 
-/** For a call that makes something: doing it twice would matter. */
+/** For a call that makes something, or ends many sessions: doing it twice would matter. */
 export interface CreateOptions extends RequestOptions {
   /**
    * Calls with the same key do the work once and get the same answer, for 24 hours. Without it each

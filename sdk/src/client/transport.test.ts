@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { afterFailures, against, answerWell } from '../../test/test-client.ts'
 import { TEST_TENANT_ID } from '../../test/test-keys.ts'
-import { type Answerer, sendProblem } from '../../test/test-server.ts'
+import { type Answerer, sendJson, sendProblem } from '../../test/test-server.ts'
 import { ConnectionError, RateLimitError } from '../errors.ts'
 
 describe('a request', () => {
@@ -116,6 +116,19 @@ describe('a failure that passes is survived:', () => {
     const other = await against(afterFailures(1, response => response.destroy()))
     await other.sessions.update('ses_1', { role: 'admin' })
     expect(other.server.requests).toHaveLength(2)
+  })
+
+  test('also a revoke of many, with one key for all attempts', async () => {
+    const revoked: Answerer = (response, _, n) =>
+      n < 2 ? response.destroy() : sendJson(response, 200, { revoked: 2 })
+    const { sessions, server } = await against(revoked)
+    expect(await sessions.revokeAll({ userId: 'ada' })).toEqual({ revoked: 2 })
+    const keys = server.requests.map(request => request.headers['idempotency-key'])
+    expect(keys).toHaveLength(3)
+    expect(new Set(keys).size).toBe(1)
+    expect(keys[0]).toMatch(/^[0-9a-f-]{36}$/)
+    await sessions.revokeAll({ all: true }, { idempotencyKey: 'breach-7' })
+    expect(server.requests.at(-1)?.headers['idempotency-key']).toBe('breach-7')
   })
 
   test('two calls never share a key, unless the caller says so', async () => {

@@ -1,3 +1,4 @@
+import type { Operations } from '../generated/operations.ts'
 import type { WireRequest } from './attempt.ts'
 import { toWire } from './casing.ts'
 import type { CreateOptions } from './request-options.ts'
@@ -29,10 +30,13 @@ export interface AnyCall {
 export function requestOf(config: TransportConfig, route: string, call: AnyCall): WireRequest {
   const { options = {}, path, query, body } = call
   const method = route.slice(0, route.indexOf(' '))
+  // The same for all attempts: whatever got lost on the way, the work is done once.
+  const idempotencyKey = options.idempotencyKey ?? (isDoneOnce(route, query) ? newKey() : undefined)
   const tenantId = options.tenantId ?? config.tenantId
   return {
     route,
     method,
+    secretKey: config.secretKey,
     url: config.baseUrl + fillPath(route, path) + toQuery(query),
     headers: {
       accept: 'application/json',
@@ -40,11 +44,19 @@ export function requestOf(config: TransportConfig, route: string, call: AnyCall)
       'user-agent': config.userAgent,
       ...(tenantId !== undefined && { 'x-tenant-id': tenantId }),
       ...(body !== undefined && { 'content-type': 'application/json' }),
-      // The same for all attempts: whatever got lost on the way, the work is done once.
-      ...(method === 'POST' && { 'idempotency-key': options.idempotencyKey ?? newKey() }),
+      ...(idempotencyKey !== undefined && { 'idempotency-key': idempotencyKey }),
     },
     body: body === undefined ? null : JSON.stringify(toWire(body)),
   }
 }
+
+/** A second time, they would end also the sessions that began after the first. */
+const BULK_DELETES: ReadonlySet<string> = new Set<keyof Operations>([
+  'DELETE /v1/sessions',
+  'DELETE /v1/users/{userId}/sessions',
+])
+
+const isDoneOnce = (route: string, query: { dryRun?: unknown } = {}): boolean =>
+  route.startsWith('POST ') || (BULK_DELETES.has(route) && query.dryRun !== true)
 
 const newKey = (): string => crypto.randomUUID()

@@ -162,9 +162,14 @@ export interface JwkSet {
 export interface Revocation {
   /** Place in the feed of this tenant: grows, not always by one. */
   seq: number
-  /** `signing_keys_changed`: fetch the JWK set anew. `tenant_changed`: status or settings. */
-  type: 'session_revoked' | 'sessions_revoked' | 'signing_keys_changed' | 'tenant_changed'
-  /** The one session, of `session_revoked`. */
+  /** `session_changed`: the session lives on with another role or organisation, so ask `POST /v1/sessions/verify` about its tokens whose `exp` is no more than a second after `forget_after`. `signing_keys_changed`: fetch the JWK set anew. `tenant_changed`: status or settings. */
+  type:
+    | 'session_revoked'
+    | 'sessions_revoked'
+    | 'session_changed'
+    | 'signing_keys_changed'
+    | 'tenant_changed'
+  /** The one session, of `session_revoked` and `session_changed`. */
   sessionId: string | null
   /** A bulk revoke with no filter. */
   all: boolean
@@ -180,9 +185,9 @@ export interface Revocation {
   generation: number | null
   /** The same for who can only compare `iat`; to a second. */
   tokensIssuedBefore: string | null
-  /** RFC 3339 in UTC with milliseconds. */
+  /** When it happened. */
   revokedAt: string
-  /** RFC 3339 in UTC with milliseconds. */
+  /** No token that it concerns is good for longer. */
   forgetAfter: string
 }
 

@@ -18,6 +18,7 @@ export type RevocationEvent =
 const FIELDS: Readonly<Record<RevocationEvent['type'], readonly string[]>> = {
   session_revoked: ['seq', 'sessionId', 'forgetAfter'],
   sessions_revoked: ['seq', 'generation', 'forgetAfter'],
+  session_changed: ['seq', 'sessionId', 'forgetAfter'],
   signing_keys_changed: ['seq'],
   tenant_changed: ['seq'],
   snapshot: ['sessionIds', 'forgetAfter'],

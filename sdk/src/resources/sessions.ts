@@ -82,15 +82,12 @@ export class Sessions {
 
   /**
    * Ends all sessions of a user, an organisation or an app, or with `{ all: true }` of the tenant.
-   * Once this resolves they are refused everywhere. When an answer was lost on the way and the call
-   * was repeated, the count holds what the repetition still found active.
+   * Once this resolves they are refused everywhere. Sessions that begin after the call stay, also when
+   * an answer was lost on the way and the call was repeated.
    *
    * @throws TypeError without a filter or with one that has no value, before anything is sent.
    */
-  async revokeAll(
-    params: RevokeAllParams,
-    options?: RequestOptions,
-  ): Promise<RevokeSessionsResult> {
+  async revokeAll(params: RevokeAllParams, options?: CreateOptions): Promise<RevokeSessionsResult> {
     const query = checkRevokeAll(params)
     return this.#send('DELETE /v1/sessions', { query, options, answers: ['revoked'] })
   }

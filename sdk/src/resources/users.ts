@@ -1,4 +1,4 @@
-import type { RequestOptions } from '../client/request-options.ts'
+import type { CreateOptions } from '../client/request-options.ts'
 import type { Transport } from '../client/transport.ts'
 import type { DeleteUserSessionsParams, Erasure } from '../generated/model.ts'
 
@@ -15,14 +15,15 @@ export class Users {
 
   /**
    * Ends all sessions of a user and removes every personal datum: it cannot be taken back. To end them
-   * only, call `sessions.revokeAll({ userId })`.
+   * only, call `sessions.revokeAll({ userId })`. A user who signs in again after the call, also while it
+   * is repeated, has a new session that stays.
    *
    * @returns with `status` `running` where so much is to be removed that the service goes on with it.
    */
   async erase(
     userId: string,
     params: EraseUserParams = {},
-    options?: RequestOptions,
+    options?: CreateOptions,
   ): Promise<Erasure> {
     const query = { ...params, erase: true }
     const call = { path: { userId }, query, options, answers: ['id', 'status'] as const }

@@ -64,6 +64,7 @@ function wrongTimes(good: Claims, nowMs: number): FalseClaims[] {
     malformed(`${claim} negative`, { ...good, [claim]: -1 }),
     malformed(`${claim} 1e308`, { ...good, [claim]: 1e308 }),
     malformed(`${claim} beyond 2^53`, { ...good, [claim]: 2 ** 60 }),
+    malformed(`${claim} beyond any date`, { ...good, [claim]: 8_640_000_000_001 }),
   ])
   const late = (name: string, claims: Claims): FalseClaims => ({
     name,

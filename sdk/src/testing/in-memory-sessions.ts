@@ -27,6 +27,13 @@ export interface NewSession {
   metadata?: Record<string, string>
 }
 
+/** What `PATCH /v1/sessions/{id}` takes. */
+export interface SessionChanges {
+  metadata?: Record<string, string>
+  role?: string | null
+  org_id?: string | null
+}
+
 /** The sessions of a test tenant: those that its tokens speak of, and those that an app created. */
 export interface InMemorySessions {
   /** Remembers the session that a token speaks of. */
@@ -34,9 +41,24 @@ export interface InMemorySessions {
   find(sessionId: string): WireSession | null
   /** Newest first. */
   list(): WireSession[]
-  update(sessionId: string, changes: Partial<WireSession>): void
+  /** @param generation of the tenant: a session that moves is meant by later bulk revokes alone. */
+  update(sessionId: string, changes: SessionChanges, generation: number): void
+  /** What a token of the session would say today: its role and organisation may have changed. */
+  today(claims: AccessTokenClaims): AccessTokenClaims
+  /** When the last of its tokens expires. */
+  tokensExpireAt(sessionId: string): Date
   /** What the next token of a session says. */
   tokenOf(sessionId: string): AccessTokenOptions
+}
+
+interface KnownSession {
+  /** Of its first token. */
+  claims: AccessTokenClaims
+  session: WireSession
+  /** What its tokens can't know. */
+  changed: { role?: string | null; org_id?: string | null }
+  movedAtGeneration: number
+  lastExp: number
 }
 
 const LIFE_SECONDS = 30 * 24 * 60 * 60
@@ -44,17 +66,29 @@ const LIFE_SECONDS = 30 * 24 * 60 * 60
 export function createInMemorySessions(
   hasRevoked: (claims: AccessTokenClaims) => boolean,
 ): InMemorySessions {
-  const known = new Map<string, { claims: AccessTokenClaims; session: WireSession }>()
+  const known = new Map<string, KnownSession>()
 
-  const view = (entry: { claims: AccessTokenClaims; session: WireSession }): WireSession => {
-    const isRevoked = hasRevoked(entry.claims)
+  const today = (claims: AccessTokenClaims): AccessTokenClaims => {
+    const entry = known.get(claims.sid)
+    if (entry === undefined) return claims
+    return { ...claims, ...entry.changed, gen: Math.max(claims.gen, entry.movedAtGeneration) }
+  }
+  const view = (entry: KnownSession): WireSession => {
+    const isRevoked = hasRevoked(today(entry.claims))
     const revoked_at = isRevoked ? new Date().toISOString() : null
     return { ...entry.session, status: isRevoked ? 'revoked' : 'active', revoked_at }
   }
 
   return {
     note(claims, given) {
-      const entry = known.get(claims.sid) ?? { claims, session: toSession(claims, given) }
+      const entry = known.get(claims.sid) ?? {
+        claims,
+        session: toSession(claims, given),
+        changed: {},
+        movedAtGeneration: 0,
+        lastExp: 0,
+      }
+      entry.lastExp = Math.max(entry.lastExp, claims.exp)
       known.set(claims.sid, entry)
       return view(entry)
     },
@@ -63,10 +97,18 @@ export function createInMemorySessions(
       return entry === undefined ? null : view(entry)
     },
     list: () => Array.from(known.values(), view).reverse(),
-    update(sessionId, changes) {
+    update(sessionId, changes, generation) {
       const entry = known.get(sessionId)
-      if (entry !== undefined) Object.assign(entry.session, changes)
+      if (entry === undefined) return
+      const { role, org_id } = changes
+      Object.assign(entry.session, changes)
+      if (role !== undefined) entry.changed.role = role
+      if (org_id === undefined) return
+      entry.changed.org_id = org_id
+      entry.movedAtGeneration = generation
     },
+    today,
+    tokensExpireAt: sessionId => new Date((known.get(sessionId)?.lastExp ?? 0) * 1000),
     tokenOf(sessionId) {
       const entry = known.get(sessionId)
       if (entry === undefined) throw new Error('there is no such session')

@@ -12,7 +12,12 @@ export interface RevokeAllFilters {
 /** One line of the feed, as it is on the wire. */
 export interface FeedEntry {
   seq: number
-  type: 'session_revoked' | 'sessions_revoked' | 'signing_keys_changed' | 'tenant_changed'
+  type:
+    | 'session_revoked'
+    | 'sessions_revoked'
+    | 'session_changed'
+    | 'signing_keys_changed'
+    | 'tenant_changed'
   session_id: string | null
   all: boolean
   user_id: string | null

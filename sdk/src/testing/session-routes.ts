@@ -1,4 +1,9 @@
-import type { InMemorySessions, NewSession, WireSession } from './in-memory-sessions.ts'
+import type {
+  InMemorySessions,
+  NewSession,
+  SessionChanges,
+  WireSession,
+} from './in-memory-sessions.ts'
 import type { RevokeAllFilters } from './revocation-feed.ts'
 import { problem, type Route } from './service-answers.ts'
 
@@ -9,6 +14,7 @@ export interface SessionRoutesParts {
     accessToken: string
     session: WireSession
   }>
+  update(sessionId: string, changes: SessionChanges): Promise<void>
   revoke(sessionId: string): Promise<void>
   revokeAll(filters: RevokeAllFilters): Promise<void>
 }
@@ -57,7 +63,7 @@ export function sessionRoutes(parts: SessionRoutesParts): Record<string, Route> 
     'GET /v1/sessions/{id}': withSession(async session => Response.json(session)),
     'PATCH /v1/sessions/{id}': withSession(async (session, { request }) => {
       if (session.status !== 'active') return problem(409, 'session_not_active')
-      sessions.update(session.id, (await request.json()) as Partial<WireSession>)
+      await parts.update(session.id, (await request.json()) as SessionChanges)
       return Response.json(sessions.find(session.id))
     }),
     'DELETE /v1/sessions/{id}': withSession(async session => {

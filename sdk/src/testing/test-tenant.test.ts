@@ -238,6 +238,22 @@ describe('a client of the tenant', () => {
     expect(await sessions.get(first.session.id)).toMatchObject({ status: 'revoked' })
   })
 
+  it('changes a session: verifiers know its role and organisation, and bulk revokes follow it', async () => {
+    const { sessions } = new Sesame(sesame.clientOptions)
+    const verify = await listen()
+    const { session, accessToken } = await sessions.create({ userId: 'ada', orgId: 'org_1' })
+    await sesame.revokeAll({ orgId: 'org_2' })
+    await sessions.update(session.id, { role: 'admin', orgId: 'org_2' })
+    const today = { valid: true, session: { role: 'admin', orgId: 'org_2' } }
+    expect(await verify(accessToken)).toMatchObject(today)
+    await sesame.revokeAll({ orgId: 'org_1' })
+    expect(await verify(accessToken)).toMatchObject(today)
+    await sesame.revokeAll({ orgId: 'org_2' })
+    expect(await reasonOf(verify, accessToken)).toBe('session_revoked')
+    expect(await askService(accessToken)).toBe('session_revoked')
+    expect(await sessions.get(session.id)).toMatchObject({ status: 'revoked' })
+  })
+
   it('is out when a refresh token is used twice', async () => {
     const { sessions } = new Sesame(sesame.clientOptions)
     const { refreshToken } = await sessions.create({ userId: 'ada' })

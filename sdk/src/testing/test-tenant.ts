@@ -100,8 +100,11 @@ export async function createTestTenant(options: TestTenantOptions = {}): Promise
   const judge = createTokenJudge({ issuer, audience, keys: jwks })
   const verify = async (token: string): Promise<TokenVerdict> => {
     const verdict = await judge(token)
-    const isRevoked = verdict.valid && (isSuspended || feed.hasRevoked(verdict.claims))
-    return isRevoked ? { valid: false, reason: 'session_revoked' } : verdict
+    if (!verdict.valid) return verdict
+    const claims = sessions.today(verdict.claims)
+    return isSuspended || feed.hasRevoked(claims)
+      ? { valid: false, reason: 'session_revoked' }
+      : { valid: true, claims }
   }
   const sessions = createInMemorySessions(feed.hasRevoked)
   const issue = async (given: { sessionId?: string; session?: NewSession }) => {
@@ -124,6 +127,12 @@ export async function createTestTenant(options: TestTenantOptions = {}): Promise
       routes: sessionRoutes({
         sessions,
         issue,
+        async update(sessionId, changes) {
+          sessions.update(sessionId, changes, generation)
+          if (changes.role === undefined && changes.org_id === undefined) return
+          const forget_after = sessions.tokensExpireAt(sessionId).toISOString()
+          await publish({ type: 'session_changed', session_id: sessionId, forget_after })
+        },
         revoke: sessionId => tenant.revoke(sessionId),
         revokeAll: filters => tenant.revokeAll(filters),
       }),

@@ -73,6 +73,17 @@ export function createBulkMarks(): BulkMarks {
   }
 }
 
+/** Whether a revoke means a session; for one whose generation is not known, whether it may. */
+export const means = (revoke: BulkRevoke, subject: SessionSubject): boolean =>
+  mayMean(revoke, subject) && (revoke.orgId === null || revoke.orgId === subject.orgId)
+
+/** Whether a revoke may mean a session that can be in any organisation by now. */
+export const mayMean = (revoke: BulkRevoke, subject: SessionSubject): boolean =>
+  revoke.exceptSessionId !== subject.sessionId &&
+  (revoke.userId === null || revoke.userId === subject.userId) &&
+  (revoke.appId === null || revoke.appId === subject.appId) &&
+  (subject.generation === null || subject.generation < revoke.generation)
+
 type Filters = Pick<SessionSubject, 'orgId' | 'appId'> & { userId: string | null }
 
 const USER = 1

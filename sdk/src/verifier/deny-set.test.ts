@@ -83,6 +83,25 @@ describe('a deny set', () => {
     expect(set.entries).toBe(1)
   })
 
+  it('keeps changed sessions apart from revoked ones, and knows which tokens are older', () => {
+    const set = createDenySet()
+    const [changed, revoked] = [randomId(), randomId()]
+    set.addChange(changed, 900_000)
+    set.addChange(changed, 600_000)
+    set.addSession(revoked, 900_000)
+    expect([set.isRevoked(of(changed)), set.isChanged(revoked, 0)]).toEqual([false, false])
+    expect([0, 899, 901, 902].map(exp => set.isChanged(changed, exp))).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ])
+    expect(set.entries).toBe(2)
+    forgetAll(set, 910_000)
+    expect(set.isChanged(changed, 900)).toBe(false)
+    expect(set).toMatchObject({ entries: 0, bytes: 0 })
+  })
+
   it('holds a million revocations in 32 MB, at every size on the way', () => {
     const set = createDenySet()
     let most = 0

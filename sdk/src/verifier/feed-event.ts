@@ -2,7 +2,7 @@ import { ServiceError } from './service-error.ts'
 
 /** What the feed tells, checked. */
 export type FeedEvent =
-  | { type: 'session_revoked'; sessionId: string; forgetAfterMs: number }
+  | { type: 'session_revoked' | 'session_changed'; sessionId: string; forgetAfterMs: number }
   | { type: 'sessions_revoked'; revoke: BulkRevoke }
   | { type: 'snapshot'; sessionIds: string[]; forgetAfterMs: number }
   | { type: 'signing_keys_changed' | 'tenant_changed' | 'synced' | 'reset' }
@@ -26,7 +26,8 @@ export interface BulkRevoke {
  */
 export function readFeedEvent(type: string, data: unknown): FeedEvent | null {
   switch (type) {
-    case 'session_revoked': {
+    case 'session_revoked':
+    case 'session_changed': {
       const fields = membersOf(data)
       const sessionId = text(fields.session_id)
       return { type, sessionId, forgetAfterMs: instant(fields.forget_after) }

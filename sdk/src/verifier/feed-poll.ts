@@ -60,6 +60,7 @@ function readEntry(entry: unknown): FeedEvent | null {
 const ENTRIES = new Set([
   'session_revoked',
   'sessions_revoked',
+  'session_changed',
   'signing_keys_changed',
   'tenant_changed',
 ])

@@ -26,8 +26,8 @@ export interface Knowledge {
 export interface KnowledgeDeps {
   runtime: VerifierRuntime
   elapsedMs: () => number
-  /** Called for what ends sessions, after it is known. */
-  onRevocation(event: FeedEvent): void
+  /** Called for each event of the feed, after it is known. */
+  onEvent(event: FeedEvent): void
   onTenantRefused(): void
   /** This process was blind for so long that an entry can have come and been forgotten unseen. */
   onGap(): void
@@ -48,6 +48,7 @@ export function createKnowledge(deps: KnowledgeDeps): Knowledge {
 
   const learn = (event: FeedEvent, set: DenySet): void => {
     if (event.type === 'session_revoked') set.addSession(event.sessionId, event.forgetAfterMs)
+    else if (event.type === 'session_changed') set.addChange(event.sessionId, event.forgetAfterMs)
     else if (event.type === 'sessions_revoked') set.addBulk(event.revoke)
     else if (event.type === 'snapshot')
       for (const id of event.sessionIds) set.addSession(id, event.forgetAfterMs)
@@ -75,11 +76,12 @@ export function createKnowledge(deps: KnowledgeDeps): Knowledge {
         successor = createDenySet()
         position = null
         epoch++
+        deps.onEvent(event)
         return
       }
       learn(event, denySet)
       if (successor !== null) learn(event, successor)
-      deps.onRevocation(event)
+      deps.onEvent(event)
     },
     advanceTo(next) {
       position = position === null ? next : Math.max(position, next)

@@ -23,7 +23,8 @@ import { withSignal } from './with-signal.ts'
 
 /**
  * In order: the signature and the fixed claims (or the memory of having checked them, with a key that
- * still counts), the times, the revocations, and last whether these are fresh enough to be believed.
+ * still counts), the times, the revocations, whether these are fresh enough to be believed, and last
+ * whether the session still is what the token says.
  */
 export function createLocalVerifier(
   settings: VerifierSettings,
@@ -91,19 +92,36 @@ export function createLocalVerifier(
     if (untimely !== null) return refusal(untimely)
     if (watch === null) return { valid: true, session }
     if (watch.isRevoked(claims)) return refusal('session_revoked')
-    return watch.isStale()
-      ? decideBlind(watch, token, { claims, session })
+    if (watch.isStale()) return decideBlind(watch, token, { claims, session })
+    return watch.isChanged(claims)
+      ? decideChanged(watch, token, { claims, session })
       : { valid: true, session }
   }
 
   const decideBlind = (
     blind: RevocationWatch,
     token: string,
-    { claims, session }: Pick<VerifiedToken, 'claims' | 'session'>,
+    { claims, session }: CheckedToken,
   ): Verification | Promise<Verification> => {
-    if (settings.onStale === 'accept') return { valid: true, session }
     if (settings.onStale === 'refuse') return refusal('revocations_stale')
-    return blind.ask(token, claims)
+    if (settings.onStale === 'ask') return blind.ask(token, claims)
+    const known = blind.isChanged(claims) ? blind.knownOfChanged(token, claims) : null
+    if (known !== null) return known
+    return blind.isRevokedAsTold(claims) ? refusal('session_revoked') : { valid: true, session }
+  }
+
+  /** Role and organisation are not those that the token says. Who can't be told which is blind. */
+  const decideChanged = async (
+    watching: RevocationWatch,
+    token: string,
+    checked: CheckedToken,
+  ): Promise<Verification> => {
+    try {
+      return await watching.askOfChanged(token, checked.claims)
+    } catch (error) {
+      if (settings.onStale === 'ask') throw error
+      return decideBlind(watching, token, checked)
+    }
   }
 
   /** Looks for the key once in a while, whoever asks how often. */
@@ -189,6 +207,8 @@ export function createLocalVerifier(
     },
   })
 }
+
+type CheckedToken = Pick<VerifiedToken, 'claims' | 'session'>
 
 /** `ready` gives up after so many times the time-out of one call. */
 const READY_LIMIT_TIMEOUTS = 3

@@ -111,6 +111,7 @@ describe('the feed', () => {
       `id: -1\nevent: session_revoked\ndata: ${JSON.stringify(sessionRevoked('s'))}\n\n`,
     ],
     ['a bulk revoke with no generation', 'event: sessions_revoked\ndata: {"generation":"1"}\n\n'],
+    ['a change of no session', 'id: 2\nevent: session_changed\ndata: {}\n\n'],
     ['a snapshot that is none', 'event: snapshot\ndata: {"session_ids":{}}\n\n'],
     ['an endless line', 'x'.repeat(1024 * 1024)],
   ])('that sends garbage (%s) is not believed any further, and begun anew', async (_, garbage) => {

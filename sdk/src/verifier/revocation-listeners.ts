@@ -1,4 +1,4 @@
-import { createBulkMarks, type SessionSubject } from './bulk-marks.ts'
+import { mayMean, means, type SessionSubject } from './bulk-marks.ts'
 import type { BulkRevoke, FeedEvent } from './feed-event.ts'
 import type { VerifierRuntime } from './runtime.ts'
 
@@ -28,11 +28,15 @@ export interface RevocationListenersDeps {
   runtime: VerifierRuntime
   /** Whether what is known now says that the session is revoked. */
   isRevoked(subject: SessionSubject): boolean
+  /** Whether the session may have another organisation by now than was seen of it. */
+  mayHaveMoved(watched: WatchedSession): boolean
   /** Asks the service. @throws where it does not answer. */
   isActive(sessionId: string): Promise<boolean>
 }
 
 interface Listener extends WatchedSession {
+  /** Kept here since it holds for longer than the tokens that are older than the move. */
+  mayHaveMoved: boolean
   callback: () => void
 }
 
@@ -48,11 +52,14 @@ const MAX_QUESTIONS = 8
 const MAX_ATTEMPTS = 3
 const RETRY_MS = 1_000
 
-/** Without the generation a bulk revoke that fits is a "maybe". */
-const isCertain = (subject: SessionSubject | null): boolean =>
-  subject !== null && subject.generation !== null
+/** Without the generation, or where it may have moved, a bulk revoke that fits is a "maybe". */
+const isCertain = ({ subject, mayHaveMoved }: Listener): boolean =>
+  subject !== null && subject.generation !== null && !mayHaveMoved
 
-/** Whom no bulk revoke means: for an id of which no more is known. */
+const isMeant = ({ subject, mayHaveMoved }: Listener, revoke: BulkRevoke): boolean =>
+  subject === null || (mayHaveMoved ? mayMean(revoke, subject) : means(revoke, subject))
+
+/** Whom no bulk revoke means: is the session itself revoked? */
 const nobody = (sessionId: string): SessionSubject => ({
   sessionId,
   userId: '',
@@ -93,15 +100,17 @@ export function createRevocationListeners(deps: RevocationListenersDeps): Revoca
   }
 
   const fireBulk = (revoke: BulkRevoke): void => {
-    const marks = createBulkMarks()
-    marks.add(revoke)
     for (const listeners of bySession.values())
       for (const listener of listeners) {
-        const { subject } = listener
-        if (subject !== null && !marks.covers(subject)) continue
-        if (isCertain(subject)) fire(listener)
+        if (!isMeant(listener, revoke)) continue
+        if (isCertain(listener)) fire(listener)
         else ask(listener, true)
       }
+  }
+
+  const noteChange = (sessionId: string): void => {
+    for (const listener of bySession.get(sessionId) ?? [])
+      listener.mayHaveMoved ||= deps.mayHaveMoved(listener)
   }
 
   /**
@@ -144,15 +153,17 @@ export function createRevocationListeners(deps: RevocationListenersDeps): Revoca
 
   return {
     add(watched, callback) {
-      const listener: Listener = { ...watched, callback }
+      const mayHaveMoved = deps.mayHaveMoved(watched)
+      const listener: Listener = { ...watched, mayHaveMoved, callback }
       const { sessionId, subject } = watched
       const listeners = bySession.get(sessionId) ?? new Set<Listener>()
       listeners.add(listener)
       bySession.set(sessionId, listeners)
-      if (deps.isRevoked(subject ?? nobody(sessionId))) {
-        if (subject === null || isCertain(subject)) fire(listener)
+      if (deps.isRevoked(nobody(sessionId))) fire(listener)
+      else if (subject !== null && deps.isRevoked(subject)) {
+        if (isCertain(listener)) fire(listener)
         else ask(listener, true)
-      } else if (subject === null) ask(listener, false)
+      } else if (subject === null || mayHaveMoved) ask(listener, false)
       return () => void remove(listener)
     },
     notify(event) {
@@ -160,14 +171,18 @@ export function createRevocationListeners(deps: RevocationListenersDeps): Revoca
       if (event.type === 'session_revoked') fireSession(event.sessionId)
       else if (event.type === 'snapshot') for (const id of event.sessionIds) fireSession(id)
       else if (event.type === 'sessions_revoked') fireBulk(event.revoke)
+      else if (event.type === 'session_changed') noteChange(event.sessionId)
     },
     notifyAll() {
       for (const listeners of bySession.values()) for (const listener of listeners) fire(listener)
     },
     recheck(nowMs) {
       for (const listeners of bySession.values())
-        for (const listener of listeners)
-          if (listener.expiresAtMs === null || listener.expiresAtMs <= nowMs) ask(listener, true)
+        for (const listener of listeners) {
+          if (listener.expiresAtMs !== null && listener.expiresAtMs > nowMs) continue
+          listener.mayHaveMoved = true
+          ask(listener, true)
+        }
     },
     close() {
       bySession.clear()

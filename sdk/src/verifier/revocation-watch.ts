@@ -1,6 +1,7 @@
 import { VerifierUnavailableError } from '../errors.ts'
 import type { AccessTokenClaims } from './access-token.ts'
 import type { SessionSubject } from './bulk-marks.ts'
+import { createChangedSessions } from './changed-sessions.ts'
 import type { Exchange } from './exchange.ts'
 import type { JwksCache } from './jwks-cache.ts'
 import { createKnowledge } from './knowledge.ts'
@@ -17,7 +18,12 @@ import type { VerifiedTokens } from './verified-tokens.ts'
 export interface RevocationWatch
   extends Pick<RevocationFeed, 'start' | 'state' | 'lastError' | 'refusal' | 'settled' | 'close'> {
   nowMs(): number
+  /** For certain. */
   isRevoked(claims: AccessTokenClaims): boolean
+  /** If role and organisation are still what the token says. */
+  isRevokedAsTold(claims: AccessTokenClaims): boolean
+  /** Whether role and organisation may be others by now. */
+  isChanged(claims: AccessTokenClaims): boolean
   /** Whether something may have been revoked that this process was not told. */
   isStale(): boolean
   /**
@@ -27,6 +33,14 @@ export interface RevocationWatch
    * @throws VerifierUnavailableError
    */
   ask(token: string, claims: AccessTokenClaims | null): Promise<Verification>
+  /**
+   * What the API says, or has said and still holds, of a token whose session has changed.
+   *
+   * @throws VerifierUnavailableError
+   */
+  askOfChanged(token: string, claims: AccessTokenClaims): Verification | Promise<Verification>
+  /** What it has said and still holds; null for nothing. */
+  knownOfChanged(token: string, claims: AccessTokenClaims): Verification | null
   freshAsOf(): Date | null
   entries(): number
   bytes(): number
@@ -61,15 +75,42 @@ export function createRevocationWatch(
   const knowledge = createKnowledge({
     runtime,
     elapsedMs,
-    onRevocation: event => listeners.notify(event),
+    onEvent(event) {
+      changed.notify(event)
+      listeners.notify(event)
+    },
     onTenantRefused: () => listeners.notifyAll(),
     onGap: () => listeners.recheck(knowledge.clock.nowMs()),
   })
   const isDenied = (subject: SessionSubject): boolean =>
     knowledge.isTenantRefused || knowledge.denySet.isRevoked(subject)
+  const isChanged = (claims: AccessTokenClaims): boolean =>
+    knowledge.denySet.isChanged(claims.sid, claims.exp)
+
+  const mayHaveMoved = ({ sessionId, expiresAtMs }: WatchedSession): boolean =>
+    expiresAtMs === null ||
+    expiresAtMs <= knowledge.clock.nowMs() ||
+    knowledge.denySet.isChanged(sessionId, expiresAtMs / 1000)
+
+  const believe = (answer: Verification, claims: AccessTokenClaims | null): Verification => {
+    if (!answer.valid) return answer
+    const { session } = answer
+    if (claims !== null && !isOfToken(session, claims)) throw foreignAnswer()
+    const isOfToday = claims === null || isChanged(claims)
+    // What became known while the answer came stays so.
+    if (isDenied(isOfToday ? subjectOfAnswer(session) : toSubject(claims)))
+      return { valid: false, reason: 'session_revoked' }
+    return answer
+  }
+
+  const changed = createChangedSessions({
+    ask: async (token, claims) => believe(await calls.verifyAnew(token), claims),
+    isTenantRefused: () => knowledge.isTenantRefused,
+  })
   const listeners = createRevocationListeners({
     runtime,
     isRevoked: isDenied,
+    mayHaveMoved,
     isActive: calls.isActive,
   })
   const feed = createRevocationFeed({
@@ -83,6 +124,8 @@ export function createRevocationWatch(
   })
 
   const isFeedStale = (): boolean => {
+    // Told to go away, as when the key or the tenant is no more: there is nothing to wait for.
+    if (feed.refusal() !== null) return true
     const { freshAsOfMs } = knowledge
     return freshAsOfMs === null || elapsedMs() - freshAsOfMs > maxStalenessMs
   }
@@ -114,18 +157,17 @@ export function createRevocationWatch(
     refusal: feed.refusal,
     settled: feed.settled,
     nowMs: knowledge.clock.nowMs,
-    isRevoked: claims => isDenied(toSubject(claims)),
+    isRevoked: claims =>
+      isDenied(toSubject(claims)) &&
+      (!isChanged(claims) ||
+        knowledge.isTenantRefused ||
+        knowledge.denySet.isSessionRevoked(claims.sid)),
+    isRevokedAsTold: claims => isDenied(toSubject(claims)),
+    isChanged,
     isStale: () => isFeedStale() || areKeysStale(),
-    async ask(token, claims) {
-      const answer = await calls.verify(token)
-      if (!answer.valid) return answer
-      const { session } = answer
-      if (claims !== null && !isOfToken(session, claims)) throw foreignAnswer()
-      const subject = claims === null ? subjectOfAnswer(session) : toSubject(claims)
-      // What became known while the answer came stays so.
-      if (isDenied(subject)) return { valid: false, reason: 'session_revoked' }
-      return answer
-    },
+    ask: async (token, claims) => believe(await calls.verify(token), claims),
+    askOfChanged: changed.ask,
+    knownOfChanged: (token, claims) => changed.known(token, claims.sid),
     freshAsOf() {
       const { freshAsOfMs } = knowledge
       return freshAsOfMs === null ? null : new Date(runtime.nowMs() - (elapsedMs() - freshAsOfMs))

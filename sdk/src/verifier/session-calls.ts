@@ -7,12 +7,18 @@ import { readVerification } from './verify-answer.ts'
 /** What is asked of the API when this process can't know. */
 export interface SessionCalls {
   /**
-   * One question for all who ask about a token at once, and none again where it failed: the caller
-   * decides.
+   * One question for all who ask about a token at once. Who comes while one is under way waits for
+   * the next, as it may have been answered before something was revoked.
    *
    * @throws VerifierUnavailableError
    */
   verify(token: string): Promise<Verification>
+  /**
+   * A question that began no sooner than this call.
+   *
+   * @throws VerifierUnavailableError
+   */
+  verifyAnew(token: string): Promise<Verification>
   /**
    * Whether a session is active.
    *
@@ -29,6 +35,14 @@ export interface SessionCallsDeps {
   onTenantRefused(): void
 }
 
+interface Question {
+  answer: Promise<Verification>
+  /** Shared by all who came since. */
+  next: Promise<Verification> | null
+  /** In this very moment: nothing can have come in between. */
+  isAskedNow: boolean
+}
+
 /** More than this at once do not help a service that is in trouble. */
 const MAX_QUESTIONS = 1_000
 const MAX_ANSWER_BYTES = 64 * 1024
@@ -36,10 +50,13 @@ const MAX_ANSWER_BYTES = 64 * 1024
 export function createSessionCalls(deps: SessionCallsDeps): SessionCalls {
   const { baseUrl, exchange } = deps
   const authorization = `Bearer ${deps.secretKey}`
-  const pending = new Map<string, Promise<Verification>>()
+  const pending = new Map<string, Question>()
+  let questions = 0
 
   const ask = async (token: string): Promise<Verification> => {
+    if (questions >= MAX_QUESTIONS) throw unavailable('too many questions wait for the service')
     const what = 'POST /v1/sessions/verify'
+    questions++
     try {
       const answer = await exchange({
         what,
@@ -58,19 +75,28 @@ export function createSessionCalls(deps: SessionCallsDeps): SessionCalls {
         return { valid: false, reason: 'session_revoked' }
       }
       throw unavailable(describeFailure(what, error))
+    } finally {
+      questions--
     }
+  }
+
+  const begin = (token: string): Promise<Verification> => {
+    const answer = ask(token).finally(() => pending.delete(token))
+    const question: Question = { answer, next: null, isAskedNow: true }
+    pending.set(token, question)
+    queueMicrotask(() => (question.isAskedNow = false))
+    return answer
   }
 
   return {
     verify(token) {
-      const known = pending.get(token)
-      if (known !== undefined) return known
-      if (pending.size >= MAX_QUESTIONS)
-        return Promise.reject(unavailable('too many questions wait for the service'))
-      const answer = ask(token).finally(() => pending.delete(token))
-      pending.set(token, answer)
-      return answer
+      const question = pending.get(token)
+      if (question === undefined) return begin(token)
+      if (question.isAskedNow) return question.answer
+      question.next ??= question.answer.catch(() => {}).then(() => begin(token))
+      return question.next
     },
+    verifyAnew: ask,
     async isActive(sessionId) {
       const { status, headers, text } = await exchange({
         what: 'GET /v1/sessions/{id}',

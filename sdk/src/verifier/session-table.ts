@@ -8,7 +8,8 @@
  */
 export interface SessionTable {
   add(high: number, low: number, forgetAtSeconds: number): void
-  has(high: number, low: number): boolean
+  /** Zero for what is not there. */
+  forgetAtSeconds(high: number, low: number): number
   /** Forgets what may be in an eighth of the table: call it in turn. */
   forgetSome(nowSeconds: number): void
   readonly size: number
@@ -57,10 +58,10 @@ export function createSessionTable(): SessionTable {
         rebuild(shard, Math.max(FIRST_CAPACITY, Math.ceil(shard.capacity * 1.5)), 0)
       if (insert(shard, high, low, forgetAtSeconds)) size++
     },
-    has(high, low) {
+    forgetAtSeconds(high, low) {
       const shard = shardOf(shards, high, low)
-      if (shard === undefined || shard.size === 0) return false
-      return shard.words[slotOf(shard, high, low) + 2] !== 0
+      if (shard === undefined || shard.size === 0) return 0
+      return shard.words[slotOf(shard, high, low) + 2] ?? 0
     },
     forgetSome(nowSeconds) {
       for (let at = turn; at < SHARDS; at += TURNS) {

@@ -45,6 +45,16 @@ async function inTurns<T>(count: number, make: (at: number) => Promise<T>): Prom
   return made
 }
 
+/** A fetch that counts what is asked of the API about tokens. */
+function countQuestions() {
+  let questions = 0
+  const counting: typeof globalThis.fetch = (input, init) => {
+    if (String(input).endsWith('/v1/sessions/verify')) questions++
+    return fetch(input, init)
+  }
+  return { fetch: counting, asked: () => questions }
+}
+
 const until = (verify: Verifier, token: string, reason: string) =>
   expect
     .poll(() => verify(token), { timeout: 10_000, interval: 5 })
@@ -104,6 +114,70 @@ describe('a verifier that follows the feed of a real node', () => {
     const later = await tenant.session()
     for (const { access_token: token } of [kept, other, later])
       expect(await verify(token)).toMatchObject({ valid: true })
+  })
+
+  it('says the role of today after a change, and asks about it once', async () => {
+    const tenant = await sesame.tenant()
+    const { fetch, asked } = countQuestions()
+    const verify = verifierOf(tenant, { fetch })
+    await verify.ready()
+    const made = await tenant.session({ role: 'admin' })
+    expect(await verify(made.access_token)).toMatchObject({ session: { role: 'admin' } })
+    const path = `/v1/sessions/${made.session.id}`
+    await tenant.call('PATCH', path, { body: { role: 'member' } })
+    await expect
+      .poll(() => verify(made.access_token), { timeout: 10_000, interval: 5 })
+      .toMatchObject({ valid: true, session: { role: 'member' } })
+    await Promise.all(Array.from({ length: 20 }, () => verify(made.access_token)))
+    expect(asked()).toBe(1)
+    const late = verifierOf(tenant, { fetch })
+    await late.ready()
+    expect(await late(made.access_token)).toMatchObject({ session: { role: 'member' } })
+    expect(asked()).toBe(2)
+  })
+
+  it('asks nothing about a token that was refreshed after the change', async () => {
+    const tenant = await sesame.tenant()
+    const { fetch, asked } = countQuestions()
+    const verify = verifierOf(tenant, { fetch })
+    await verify.ready()
+    const made = await tenant.session({ role: 'admin' })
+    const path = `/v1/sessions/${made.session.id}`
+    await tenant.call('PATCH', path, { body: { role: 'member', org_id: 'org_2' } })
+    sesame.node.clock.advanceSeconds(3)
+    const body = { refresh_token: made.refresh_token }
+    const refreshed = await tenant.call('POST', '/v1/sessions/refresh', { body })
+    await expect.poll(() => verify.status().entries, { timeout: 10_000 }).toBe(1)
+    const session = { role: 'member', orgId: 'org_2' }
+    expect(await verify(refreshed.body.access_token)).toMatchObject({ valid: true, session })
+    expect(asked()).toBe(0)
+    expect(await verify(made.access_token)).toMatchObject({ valid: true, session })
+    expect(asked()).toBe(1)
+  })
+
+  it('refuses a session that moved when the organisation it moved into is revoked, and tells its listeners', async () => {
+    const tenant = await sesame.tenant()
+    const verify = verifierOf(tenant)
+    await verify.ready()
+    const into = await tenant.session({ org_id: 'org_1' })
+    const outOf = await tenant.session({ org_id: 'org_2' })
+    const verdicts = [await verify(into.access_token), await verify(outOf.access_token)]
+    let wrong = 0
+    const told = new Promise<void>(resolve => {
+      const [first, second] = verdicts
+      if (first?.valid !== true || second?.valid !== true) throw new Error('they should be valid')
+      verify.onRevoked(first.session, resolve)
+      verify.onRevoked(second.session, () => wrong++)
+    })
+    await tenant.call('PATCH', `/v1/sessions/${into.session.id}`, { body: { org_id: 'org_2' } })
+    await tenant.call('PATCH', `/v1/sessions/${outOf.session.id}`, { body: { org_id: 'org_1' } })
+    await expect.poll(() => verify.status().entries, { timeout: 10_000 }).toBe(2)
+    expect(await verify(into.access_token)).toMatchObject({ session: { orgId: 'org_2' } })
+    await tenant.call('DELETE', '/v1/sessions', { query: { org_id: 'org_2' } })
+    await told
+    await until(verify, into.access_token, 'session_revoked')
+    expect(await verify(outOf.access_token)).toMatchObject({ session: { orgId: 'org_1' } })
+    expect(wrong).toBe(0)
   })
 
   it('catches up with more than a page of revocations', async () => {

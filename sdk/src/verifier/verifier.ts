@@ -12,8 +12,9 @@ export interface VerifierOptions {
   /** Follows the feed of revocations. Without it a revocation is learned when the token expires. */
   revocations?: {
     /**
-     * A key with the scopes `revocations:read` and, to ask when stale, `sessions:verify`; for
-     * `onRevoked` with no more than an id `sessions:read` too. Refused in a browser.
+     * A key with the scopes `revocations:read` and, to ask when stale or about a session whose role
+     * or organisation changed, `sessions:verify`; for `onRevoked` with no more than an id, or where
+     * the organisation changed, `sessions:read` too. Refused in a browser.
      */
     secretKey: string
   }
@@ -21,7 +22,8 @@ export interface VerifierOptions {
   maxStaleness?: number
   /**
    * Beyond that: `ask` the API about each token (default), `refuse` with `revocations_stale`, or
-   * `accept` what the token says and what was known before.
+   * `accept` what the token says and what was known before. It counts too where the API can't be
+   * asked about a session that changed.
    */
   onStale?: 'ask' | 'refuse' | 'accept'
   /** Where the API is. Default: `issuer` without `/t/tnt_…`. */
@@ -38,7 +40,7 @@ export interface VerifierOptions {
 export interface VerifierStatus {
   /** The moment up to which every revocation is known; null before the first answer or with no feed. */
   freshAsOf: Date | null
-  /** Revocations that are held. */
+  /** Revocations, and changes of sessions, that are held. */
   entries: number
   /** Memory that they take, in bytes. */
   bytes: number

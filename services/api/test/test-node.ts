@@ -81,7 +81,8 @@ function createTestNode(databaseUrl: string, onError: (...details: unknown[]) =>
     },
     async actor(tenantId) {
       const tenant = await current(tenantId)
-      return { actor: 'key_test', tenantId, tenant, scopes: new Set(SCOPES) }
+      const proof = { seq: tenant.seq, expiresAt: null }
+      return { actor: 'key_test', tenantId, tenant, scopes: new Set(SCOPES), proof }
     },
     async verify(tenantId, token) {
       return services.verifier.verify(await current(tenantId), token)

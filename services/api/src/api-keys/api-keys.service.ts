@@ -42,10 +42,14 @@ export interface ApiKeyService {
    *   gets the tenant that the secret claims, where that tenant is one.
    * @throws Problem api_key_invalid, the same for every reason: unknown, malformed, expired, revoked.
    */
-  authenticate(
-    secret: string | PresentedSecret,
-    guard?: GuessGuard,
-  ): Promise<{ copy: TenantCopy; apiKey: KnownApiKey }>
+  authenticate(secret: string | PresentedSecret, guard?: GuessGuard): Promise<AuthenticatedApiKey>
+}
+
+export interface AuthenticatedApiKey {
+  copy: TenantCopy
+  apiKey: KnownApiKey
+  /** The key was good where the tenant's log stood at this number, and may have ended since. */
+  provenAtSeq: number
 }
 
 /** Keeps those who guess secrets from making work; each may throw. */
@@ -152,6 +156,7 @@ export function createApiKeyService(deps: ApiKeyDeps): ApiKeyService {
       const held = tenantId === null ? null : freshness.peek(tenantId)
       if (held?.apiKeys.has(hashText) !== true) guard.beforeLookUp(held?.tenantId)
       const copy = tenantId === null ? null : await freshness.current(tenantId)
+      const provenAtSeq = copy?.seq ?? 0
       let apiKey = copy?.apiKeys.get(hashText)
       if (apiKey === undefined || hasExpired(apiKey, clock.nowMs()))
         apiKey = await lookUp(copy, presented).catch(error => {
@@ -161,7 +166,7 @@ export function createApiKeyService(deps: ApiKeyDeps): ApiKeyService {
         })
       if (copy === null) throw invalid()
       noteUse(copy.tenantId, apiKey.id)
-      return { copy, apiKey }
+      return { copy, apiKey, provenAtSeq }
     },
   }
 }

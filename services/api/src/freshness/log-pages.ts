@@ -13,7 +13,7 @@ export interface LogRange {
 
 export interface LogPage {
   groups: SessionGroup[]
-  /** Whether there are lines of other kinds, to be asked for by themselves. */
+  /** Whether there are lines that are in no group, to be asked for by themselves. */
   hasOthers: boolean
   /** The number of the last line that was looked at; null where there is no further page. */
   next: number | null
@@ -64,7 +64,7 @@ export async function readLogPage(pool: Pool, query: LogPageQuery): Promise<LogP
   }
 }
 
-const readPage = (filter: string): string => `
+const readPage = (isGrouped: string): string => `
   WITH page AS MATERIALIZED (
     SELECT seq, kind, session_id, revoked_by, forget_after FROM tenant_changes
     WHERE tenant_id = $1 AND seq > $2 AND seq <= $3
@@ -73,10 +73,10 @@ const readPage = (filter: string): string => `
   SELECT to_timestamp(ceil(extract(epoch FROM forget_after) / 60) * 60) AS "forgetAfter",
     string_agg(session_id, ' ') AS "sessionIds",
     0::bigint AS lines, 0::bigint AS others, 0::bigint AS "lastSeq"
-  FROM page WHERE kind = 'session' AND forget_after > $4 ${filter}
+  FROM page WHERE ${isGrouped} AND forget_after > $4
   GROUP BY 1
   UNION ALL
-  SELECT NULL, NULL, count(*), count(*) FILTER (WHERE kind <> 'session'), max(seq) FROM page`
+  SELECT NULL, NULL, count(*), count(*) FILTER (WHERE NOT (${isGrouped})), max(seq) FROM page`
 
-const READ_SESSIONS = readPage('')
-const READ_REVOKED = readPage('AND revoked_by IS NOT NULL')
+const READ_SESSIONS = readPage(`kind = 'session'`)
+const READ_REVOKED = readPage(`kind = 'session' AND revoked_by IS NOT NULL`)

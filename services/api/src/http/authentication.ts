@@ -91,15 +91,19 @@ async function authenticateApiKey(
   { apiKeys, rateLimits }: AuthenticationOptions,
 ): Promise<Actor> {
   try {
-    const { copy, apiKey } = await apiKeys.authenticate(secrets.read(request.socket, secret), {
-      beforeLookUp: tenantId => rateLimits.refuseIfExhausted(clientAddress(request), tenantId),
-      afterFailure: tenantId => rateLimits.noteFailure(clientAddress(request), tenantId),
-    })
+    const { copy, apiKey, provenAtSeq } = await apiKeys.authenticate(
+      secrets.read(request.socket, secret),
+      {
+        beforeLookUp: tenantId => rateLimits.refuseIfExhausted(clientAddress(request), tenantId),
+        afterFailure: tenantId => rateLimits.noteFailure(clientAddress(request), tenantId),
+      },
+    )
     const { tenantId } = copy
     const asked = request.headers['x-tenant-id']
     if (asked !== undefined && asked !== tenantId) throw new Problem('tenant_mismatch')
     if (copy.status === 'suspended') throw new Problem('tenant_suspended')
-    return { actor: apiKey.id, tenantId, tenant: copy, scopes: apiKey.scopes }
+    const proof = { seq: provenAtSeq, expiresAt: apiKey.expiresAt }
+    return { actor: apiKey.id, tenantId, tenant: copy, scopes: apiKey.scopes, proof }
   } catch (error) {
     throw error instanceof Problem && error.code === 'api_key_invalid' ? unauthenticated() : error
   }
@@ -122,7 +126,8 @@ async function authenticateOperator(
     throw new Problem('tenant_missing', { detail: 'Name the tenant to act in by X-Tenant-ID.' })
   const tenant = isTenantId(tenantId) ? await freshness.current(tenantId) : null
   if (tenant === null) throw new Problem('tenant_not_found')
-  return { actor: 'operator', tenantId, tenant, scopes: OPERATOR_SCOPES }
+  const proof = { seq: tenant.seq, expiresAt: null }
+  return { actor: 'operator', tenantId, tenant, scopes: OPERATOR_SCOPES, proof }
 }
 
 function bucketOf({ actor }: FastifyRequest) {

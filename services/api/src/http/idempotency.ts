@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
-import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { SERVICE_TENANT_ID } from '../shared/ids.ts'
 import { Problem } from '../shared/problem.ts'
 import type { StoredAnswer } from './idempotency.store.ts'
 import type { IdempotentRuns, Run } from './idempotent-runs.ts'
 import './request-context.ts'
-import './route-config.ts'
+import { isIdempotent } from './route-config.ts'
 import './strict-input.ts'
 
 declare module 'fastify' {
@@ -20,15 +20,15 @@ export interface IdempotencyOptions {
 }
 
 /**
- * `Idempotency-Key` on every POST: a request that is repeated gets the first answer, and its work is
- * done once. It comes after authentication, limits and validation, and costs nothing without the
- * header. Register it before the routes.
+ * `Idempotency-Key` on every POST and wherever else a route says so: a request that is repeated gets
+ * the first answer, and its work is done once. It comes after authentication, limits and validation,
+ * and costs nothing without the header. Register it before the routes.
  */
 export const idempotency = fp<IdempotencyOptions>(
   async (app, { runs }) => {
     app.decorateRequest('idempotentRun', null)
     app.addHook('onRoute', route => {
-      if (!isIdempotent(route)) return
+      if (!isIdempotent(route.method, route.config)) return
       route.preHandler = appended(
         route.preHandler,
         async (request: FastifyRequest, reply: FastifyReply) => {
@@ -47,10 +47,6 @@ export const idempotency = fp<IdempotencyOptions>(
   },
   { name: 'idempotency', dependencies: ['strict-input'] },
 )
-
-const isIdempotent = ({ method, config }: RouteOptions): boolean =>
-  (method === 'POST' || (Array.isArray(method) && method.includes('POST'))) &&
-  config?.idempotent !== false
 
 function appended<T>(hooks: T | T[] | undefined, hook: T): T[] {
   return [...(hooks === undefined ? [] : Array.isArray(hooks) ? hooks : [hooks]), hook]

@@ -9,7 +9,7 @@ import {
   SECURITY_SCHEMES,
   TAGS,
 } from './openapi-parts.ts'
-import type { RouteConfig } from './route-config.ts'
+import { isIdempotent, type RouteConfig } from './route-config.ts'
 import { strictSchema } from './strict-schema.ts'
 
 export interface OpenApiDocument {
@@ -169,7 +169,7 @@ function headerParametersOf(method: RouteOptions['method'], config: RouteConfig)
 }
 
 const isReplayed = (method: RouteOptions['method'], config: RouteConfig): boolean =>
-  method === 'POST' && config.idempotent !== false && config.public !== true
+  isIdempotent(method, config) && config.public !== true
 
 function responseOf(answer: AnswerSchema, mayReplay: boolean, config: RouteConfig, refer: Refer) {
   const limits = {

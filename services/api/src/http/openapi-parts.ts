@@ -18,8 +18,8 @@ means "everything".
 **Problems.** Every error is an RFC 9457 document with a stable \`code\`; its \`type\` links to a page
 that says what to do.
 
-**Repeating a POST.** With an \`Idempotency-Key\`, the same key and body get the first answer again for
-24 hours.
+**Repeating a request.** A POST, and a DELETE of many sessions, takes an \`Idempotency-Key\`: the same key
+and request get the first answer again for 24 hours. Any other request may be repeated as it is.
 
 **Lists** are paged by an opaque \`cursor\`, bound to the filters it was made with.
 

@@ -9,6 +9,15 @@ export interface Actor {
   /** The tenant, as current as the arrival of the request. */
   tenant: TenantCopy
   scopes: ReadonlySet<string>
+  proof: Proof
+}
+
+/** What the caller proved who it is with, for what outlives the request. */
+export interface Proof {
+  /** Where the tenant's log stood then: what came later may have ended the key or the tenant. */
+  seq: number
+  /** When the secret ends by itself; null for never. */
+  expiresAt: Date | null
 }
 
 declare module 'fastify' {

@@ -1,3 +1,5 @@
+import type { HTTPMethods } from 'fastify'
+
 /**
  * What a route declares about itself. Authentication, rate limits, idempotency, logs and the
  * OpenAPI document all read this one place.
@@ -12,8 +14,9 @@ export interface RouteConfig {
   /** Whether who brings no credential at all may pass; the service decides what they may do. */
   keyOptional?: boolean
   /**
-   * Whether a POST is replayed for a repeated `Idempotency-Key`; default true. False where an old
-   * answer would be a wrong one: a replayed "valid" would outlive a revocation.
+   * Whether a repeated `Idempotency-Key` gets the first answer again; default true for a POST and
+   * false for the rest. False where an old answer would be a wrong one: a replayed "valid" would
+   * outlive a revocation. True where a second time is another deed than the first.
    */
   idempotent?: boolean
   /** On a public route: `X-Tenant-ID` names the tenant. Elsewhere the header is always taken. */
@@ -23,6 +26,10 @@ export interface RouteConfig {
   /** Asked so often that its requests are logged at debug only. */
   quiet?: boolean
 }
+
+/** Whether the route takes an `Idempotency-Key`. */
+export const isIdempotent = (method: HTTPMethods | HTTPMethods[], config?: RouteConfig): boolean =>
+  config?.idempotent ?? [method].flat().includes('POST')
 
 declare module 'fastify' {
   interface FastifyContextConfig extends RouteConfig {}

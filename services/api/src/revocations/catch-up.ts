@@ -1,12 +1,12 @@
 import type { LogPage, LogRange, SessionGroup } from '../freshness/log-pages.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { FeedStream } from './feed-stream.ts'
-import { entryText, RESET, snapshotText, syncedText } from './feed-text.ts'
+import { entryText, RESET, snapshotText } from './feed-text.ts'
 import type { Gate } from './gate.ts'
 import type { FeedLine, RevocationStore } from './revocations.store.ts'
 
 export interface CatchUpDeps {
-  store: Pick<RevocationStore, 'list' | 'listLiving' | 'listSweeping' | 'readLogPage'>
+  store: Pick<RevocationStore, 'list' | 'listLiving' | 'listOthers' | 'readLogPage'>
   clock: Clock
   /** Those who catch up at the same time, as after the death of a node, take turns at Postgres. */
   gate: Gate
@@ -22,7 +22,7 @@ const MAX_IDS_PER_EVENT = 1_000
 
 /**
  * Brings a stream from where its client stands to `head`, at the speed of the reader. What commits
- * meanwhile has a greater number than `head` and is left to the live feed, so nothing is missed.
+ * meanwhile has a greater number than `head` and is told afterwards, so nothing is missed.
  */
 export async function catchUp(deps: CatchUpDeps, stream: FeedStream, head: number): Promise<void> {
   if (stream.seq > head) {
@@ -31,7 +31,6 @@ export async function catchUp(deps: CatchUpDeps, stream: FeedStream, head: numbe
   }
   if (stream.seq < head) await sendPast(deps, stream, head)
   stream.seq = head
-  stream.write(Buffer.from(syncedText(head)))
 }
 
 async function sendPast(deps: CatchUpDeps, stream: FeedStream, upToSeq: number): Promise<void> {
@@ -51,7 +50,7 @@ async function findFew(
 ): Promise<FeedLine[] | null> {
   const { afterSeq, upToSeq } = range
   const limit = MAX_SINGLE_ENTRIES + 1
-  const lines = await gate.run(() =>
+  const lines = await gate.run(tenantId, () =>
     upToSeq - afterSeq <= NEAR
       ? store.list(tenantId, range, limit, now)
       : store.listLiving(tenantId, limit, now),
@@ -63,8 +62,8 @@ async function findFew(
 }
 
 /**
- * Page by page: the single sessions as a snapshot, then bulk revokes and changes of signing keys one
- * by one. Those carry their ids, and may: whatever has a smaller number was told before.
+ * Page by page: the revoked sessions as a snapshot, then changed ones, bulk revokes and changes of
+ * signing keys one by one. Those carry their ids, and may: whatever has a smaller number was told before.
  */
 async function sendSnapshot(
   { store, gate }: CatchUpDeps,
@@ -75,13 +74,13 @@ async function sendSnapshot(
   const { tenantId } = stream
   for (let next: number | null = stream.seq; next !== null && stream.isOpen; ) {
     const afterSeq: number = next
-    const page: LogPage = await gate.run(() =>
+    const page: LogPage = await gate.run(tenantId, () =>
       store.readLogPage(tenantId, { afterSeq, upToSeq }, now, PAGE),
     )
     stream.write(Buffer.from(page.groups.flatMap(snapshotTexts).join('')))
     if (page.hasOthers) {
       const range = { afterSeq, upToSeq: page.upToSeq }
-      writeEntries(stream, await gate.run(() => store.listSweeping(tenantId, range, now)))
+      writeEntries(stream, await gate.run(tenantId, () => store.listOthers(tenantId, range, now)))
     }
     await stream.room()
     next = page.next

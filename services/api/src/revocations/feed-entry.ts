@@ -26,7 +26,7 @@ export function toRevocation(line: FeedLine): Revocation | null {
 function typeOf({ kind, revokedBy }: FeedLine): Revocation['type'] | null {
   switch (kind) {
     case 'session':
-      return revokedBy === null ? null : 'session_revoked'
+      return revokedBy === null ? 'session_changed' : 'session_revoked'
     case 'bulk':
       return 'sessions_revoked'
     case 'signing_keys':

@@ -25,9 +25,7 @@ const nodeAt = (n: number): TestNode => {
 
 /** As a request that arrives at the node now. */
 async function open(node: TestNode, tenantId: string, after: number | null = null) {
-  const { tenant } = await node.actor(tenantId)
-  const subscription = { tenantId, provenAtSeq: tenant.seq, expiries: [] }
-  return readFeed(node.services.streams.open(subscription, after))
+  return readFeed(node.services.streams.open(await node.actor(tenantId), after))
 }
 
 async function createSessions(tenantId: string, count: number): Promise<string[]> {
@@ -158,7 +156,7 @@ describe('the order of the feed', () => {
       clock: createTestClock(),
       onError: () => {},
     })
-    const open = () => streams.open({ tenantId, provenAtSeq: 0, expiries: [] }, null)
+    const open = () => streams.open({ tenantId, proof: { seq: 0, expiresAt: null } }, null)
     const all = Array.from({ length: 5 }, () => readFeed(open()))
     await Promise.all(all.map(stream => stream.until('synced')))
     const ids: string[] = []

@@ -22,7 +22,7 @@ export interface FeedStream {
   end(): void
 }
 
-const MAX_BUFFERED_BYTES = 1024 * 1024
+const MAX_BUFFERED_BYTES = 512 * 1024
 const ROOM_BYTES = 64 * 1024
 /** Nothing taken for so long means that nobody reads: a proxy or a phone that went to sleep. */
 const STUCK_MS = 15_000

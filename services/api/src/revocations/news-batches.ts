@@ -19,8 +19,11 @@ export interface NewsBatch {
 
 const LOST: NewsBatch = { bytes: Buffer.alloc(0), seq: 0, isWhole: false, isLast: true }
 
-export function createNewsBatches({ head, lines }: FeedNews): NewsBatches {
+/** @param limit how many lines were asked for at most: where so many came, there may be more. */
+export function createNewsBatches({ head, lines }: FeedNews, limit: number): NewsBatches {
   const batches = new Map<number, NewsBatch>()
+  // Up to where the answer tells all. Beyond it is no news but what nobody has read yet.
+  const toldUpTo = lines.length < limit ? (head ?? 0) : (lines.at(-1)?.seq ?? 0)
 
   const create = (after: number): NewsBatch => {
     // The tenant is gone, or the database lost commits: who comes back is told which.
@@ -28,7 +31,7 @@ export function createNewsBatches({ head, lines }: FeedNews): NewsBatches {
     const news = lines.filter(({ seq }) => seq > after)
     const cut = news.findIndex(isProofNeeded)
     const told = cut === -1 ? news : news.slice(0, cut + 1)
-    const seq = told.at(-1)?.seq ?? head
+    const seq = cut === -1 ? Math.max(after, toldUpTo) : (told.at(-1)?.seq ?? after)
     return {
       bytes: Buffer.from(told.map(entryText).join('')),
       seq,

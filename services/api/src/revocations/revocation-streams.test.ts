@@ -35,10 +35,11 @@ function createManualFeed(past: FeedLine[] = []) {
     list: async (_, { afterSeq, upToSeq }, limit) =>
       past.filter(({ seq }) => seq > afterSeq && seq <= upToSeq).slice(0, limit),
     listLiving: async () => past,
-    listSweeping: async () => [],
+    listOthers: async () => [],
     readLogPage: async () => {
       throw new Error('nobody is that far behind here')
     },
+    findNews: async () => null,
     listNews: positions => {
       const { promise, resolve, reject } = Promise.withResolvers<FeedNews[]>()
       questions.push({ positions, answer: resolve, fail: () => reject(new Error('no answer')) })
@@ -69,7 +70,7 @@ function createManualFeed(past: FeedLine[] = []) {
 }
 
 const open = (streams: RevocationStreams, provenAtSeq: number, after: number | null = null) =>
-  readFeed(streams.open({ tenantId: TENANT, provenAtSeq, expiries: [] }, after))
+  readFeed(streams.open({ tenantId: TENANT, proof: { seq: provenAtSeq, expiresAt: null } }, after))
 
 const news = (head: number | null, ...lines: FeedLine[]): FeedNews[] => [
   { tenantId: TENANT, head, lines },
@@ -138,8 +139,8 @@ describe('streams of one node', () => {
 
   it('end when the key expires', async () => {
     const { streams, question, clock } = createManualFeed()
-    const expiries = [new Date(clock.nowMs() - 1_000), new Date(clock.nowMs() + 60_000)]
-    const stream = readFeed(streams.open({ tenantId: TENANT, provenAtSeq: 1, expiries }, null))
+    const proof = { seq: 1, expiresAt: new Date(clock.nowMs() + 60_000) }
+    const stream = readFeed(streams.open({ tenantId: TENANT, proof }, null))
     await stream.until('synced')
     const asked = await question(0)
     clock.advanceSeconds(61)

@@ -1,10 +1,12 @@
 import type { Readable } from 'node:stream'
+import type { Actor } from '../http/request-context.ts'
 import type { Clock } from '../shared/clock.ts'
+import { Problem } from '../shared/problem.ts'
 import { catchUp } from './catch-up.ts'
 import { createFeedStream, type FeedStream } from './feed-stream.ts'
-import { heartbeatText } from './feed-text.ts'
+import { heartbeatText, syncedText } from './feed-text.ts'
 import { createGate } from './gate.ts'
-import { createNewsBatches, type NewsBatches } from './news-batches.ts'
+import { createNewsBatches, type NewsBatch, type NewsBatches } from './news-batches.ts'
 import type { FeedPosition, RevocationStore } from './revocations.store.ts'
 
 /**
@@ -17,24 +19,10 @@ export interface RevocationStreams {
    * @param after the `Last-Event-ID`; null for a client that knows nothing, which gets all that
    *   still matters first.
    */
-  open(subscription: Subscription, after: number | null): Readable
+  open(subscriber: Pick<Actor, 'tenantId' | 'proof'>, after: number | null): Readable
   readonly size: number
   /** Ends every stream: the clients go on elsewhere. */
   close(): void
-}
-
-export interface Subscription {
-  tenantId: string
-  /**
-   * Where the tenant's log stood when the client had proved who it is. Every later change of a key
-   * or of the tenant ends the stream.
-   */
-  provenAtSeq: number
-  /**
-   * When the secrets of the key end by themselves. While a key is being rotated there are two, and
-   * it is not known which one came: the stream ends with the first.
-   */
-  expiries: readonly Date[]
 }
 
 export interface RevocationStreamsDeps {
@@ -49,6 +37,10 @@ const RETRY_POLL_MS = 250
 const HEARTBEAT_MS = 5_000
 const PAGE = 1_000
 const CATCHING_UP_AT_ONCE = 3
+/** Each holds a socket and may hold what its reader has not taken. */
+const MAX_STREAMS = 20_000
+/** So that no tenant takes what the others need. */
+const MAX_STREAMS_OF_TENANT = 1_500
 
 export function createRevocationStreams(deps: RevocationStreamsDeps): RevocationStreams {
   const { store, clock, onError } = deps
@@ -65,19 +57,15 @@ export function createRevocationStreams(deps: RevocationStreamsDeps): Revocation
     // Who comes while Postgres is asked may stand elsewhere than what was asked from: the next turn.
     const asking = [...live]
     const news = await store.listNews(slowestOf(asking), PAGE)
-    const batchesOf = new Map(news.map(each => [each.tenantId, createNewsBatches(each)]))
+    const batchesOf = new Map(news.map(each => [each.tenantId, createNewsBatches(each, PAGE)]))
     for (const stream of asking) serve(stream, batchesOf.get(stream.tenantId))
     return news.some(({ lines }) => lines.length === PAGE)
   }
 
   const serve = (stream: FeedStream, batches: NewsBatches | undefined): void => {
-    const batch = batches?.after(stream.seq)
-    if (batch !== undefined) {
-      stream.write(batch.bytes)
-      stream.seq = batch.seq
-    }
-    if (batch?.isLast === true || stream.untilMs <= clock.nowMs()) stream.end()
-    else if (batch === undefined || batch.isWhole) beat(stream)
+    const isWhole = batches === undefined || take(stream, batches.after(stream.seq))
+    if (stream.untilMs <= clock.nowMs()) stream.end()
+    if (isWhole) beat(stream)
     if (!stream.isOpen) live.delete(stream)
   }
 
@@ -112,19 +100,52 @@ export function createRevocationStreams(deps: RevocationStreamsDeps): Revocation
     }, afterMs)
   }
 
+  /**
+   * What came while a slow reader caught up: it is told that it knows everything, and stands beside
+   * the others, only when it does.
+   */
+  const closeUp = async (stream: FeedStream): Promise<void> => {
+    for (let isWhole = false; !isWhole && stream.isOpen; await stream.room()) {
+      const { tenantId, seq } = stream
+      const news = await gate.run(tenantId, () => store.findNews(tenantId, seq, PAGE))
+      isWhole = news === null || take(stream, createNewsBatches(news, PAGE).after(seq))
+    }
+  }
+
+  /** @returns whether there was no more when Postgres answered */
+  const take = (stream: FeedStream, batch: NewsBatch): boolean => {
+    stream.write(batch.bytes)
+    stream.seq = batch.seq
+    if (batch.isLast) stream.end()
+    return batch.isWhole
+  }
+
+  /** @throws Problem rate_limit_exceeded, service_unavailable */
+  const admit = (tenantId: string): void => {
+    const headers = { 'retry-after': '5' }
+    if (streams.size >= MAX_STREAMS) throw new Problem('service_unavailable', { headers })
+    const ofTenant = [...streams].filter(stream => stream.tenantId === tenantId).length
+    if (ofTenant >= MAX_STREAMS_OF_TENANT)
+      throw new Problem('rate_limit_exceeded', {
+        headers,
+        detail: `This node holds ${MAX_STREAMS_OF_TENANT} streams of the tenant already.`,
+      })
+  }
+
   const begin = async (stream: FeedStream, head: number): Promise<void> => {
     await catchUp({ store, clock, gate }, stream, head)
+    await closeUp(stream)
     if (!stream.isOpen) return
+    stream.write(Buffer.from(syncedText(stream.seq)))
     stream.beatAtMs = clock.monotonicMs()
     live.add(stream)
     schedule(POLL_MS)
   }
 
   return {
-    open({ tenantId, provenAtSeq, expiries }, after) {
-      const nowMs = clock.nowMs()
-      const ends = expiries.map(expiry => expiry.getTime()).filter(endMs => endMs > nowMs)
-      const untilMs = Math.min(...ends, Infinity)
+    open({ tenantId, proof }, after) {
+      admit(tenantId)
+      const untilMs = proof.expiresAt?.getTime() ?? Infinity
       const stream = createFeedStream({ tenantId, after: after ?? 0, untilMs })
       streams.add(stream)
       stream.out.on('close', () => {
@@ -132,7 +153,7 @@ export function createRevocationStreams(deps: RevocationStreamsDeps): Revocation
         live.delete(stream)
       })
       if (isClosed) stream.end()
-      begin(stream, provenAtSeq).catch(error => {
+      begin(stream, proof.seq).catch(error => {
         onError(error)
         stream.out.destroy()
       })

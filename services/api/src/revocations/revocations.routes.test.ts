@@ -63,10 +63,25 @@ describe('GET /v1/revocations', () => {
     expect(gen).toBeGreaterThanOrEqual(data[0].generation)
   })
 
-  it('leaves out what no living token can need, and says nothing of keys and roles', async () => {
+  it('tells that a session changed its role or organisation, not to what, and not that it ended', async () => {
+    const tenant = await sesame.tenant()
+    const { session, access_token: token } = await tenant.session()
+    const bodies = [{ role: 'admin' }, { org_id: 'org_2' }, { metadata: { a: 'b' } }]
+    for (const body of bodies) await tenant.call('PATCH', `/v1/sessions/${session.id}`, { body })
+    const { data } = await list(tenant)
+    const told = { type: 'session_changed', session_id: session.id, org_id: null, all: false }
+    expect(data).toMatchObject([told, told])
+    expect(JSON.stringify(data)).not.toMatch(/admin|org_2/)
+    const { exp } = JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString())
+    for (const { revoked_at: at, forget_after: until } of data) {
+      expect(Math.floor(Date.parse(until) / 1000)).toBe(exp)
+      expect(Date.parse(at)).toBeGreaterThanOrEqual(Date.parse(session.created_at) - 1_000)
+    }
+  })
+
+  it('leaves out what no living token can need, and says nothing of keys', async () => {
     const tenant = await sesame.tenant({ settings: { access_token_ttl_seconds: 30 } })
     const { session } = await tenant.session()
-    await tenant.call('PATCH', `/v1/sessions/${session.id}`, { body: { role: 'admin' } })
     await tenant.withKey({})
     await revoke(tenant, session.id)
     expect((await list(tenant)).data).toHaveLength(1)
@@ -91,6 +106,23 @@ describe('GET /v1/revocations/stream', () => {
     await stream.until('session_revoked', 2)
     expect(stream.sessionIds()).toEqual([before.session.id, after.session.id])
     stream.close()
+  })
+
+  it('tells of a session that changed while it listens, and of one that had when it comes', async () => {
+    const tenant = await sesame.tenant()
+    const { session } = await tenant.session()
+    const early = await openFeed(url, tenant.secret)
+    await early.until('synced')
+    await tenant.call('PATCH', `/v1/sessions/${session.id}`, { body: { role: 'admin' } })
+    await early.until('session_changed')
+    const late = await openFeed(url, tenant.secret)
+    await late.until('synced')
+    for (const stream of [early, late])
+      expect(stream.of('session_changed')).toMatchObject([
+        { id: '1', data: { seq: 1, session_id: session.id } },
+      ])
+    early.close()
+    late.close()
   })
 
   it('resumes after the last event, with nothing missing and nothing twice', async () => {

@@ -2,9 +2,9 @@ import type { ServerResponse } from 'node:http'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyTypeProviderDefault } from 'fastify'
 import { Type } from 'typebox'
-import { type Actor, actorOf } from '../http/request-context.ts'
+import { actorOf } from '../http/request-context.ts'
 import { Problem } from '../shared/problem.ts'
-import type { RevocationStreams, Subscription } from './revocation-streams.ts'
+import type { RevocationStreams } from './revocation-streams.ts'
 import { ListRevocationsQuery, RevocationPage } from './revocations.schema.ts'
 import type { RevocationService } from './revocations.service.ts'
 
@@ -27,7 +27,9 @@ export const revocationRoutes: FastifyPluginAsyncTypebox<RevocationRoutesOptions
       schema: {
         operationId: 'listRevocations',
         summary: 'The feed of revocations, for those who poll',
-        description: 'Ordered, each entry once. An entry is forgotten when no token can need it.',
+        description:
+          'Ordered, each entry once: sessions that were revoked or changed, bulk revokes, changes of ' +
+          'signing keys and of the tenant. An entry is forgotten when no token can need it.',
         tags,
         querystring: ListRevocationsQuery,
         response: { 200: RevocationPage },
@@ -69,7 +71,7 @@ export const revocationRoutes: FastifyPluginAsyncTypebox<RevocationRoutesOptions
     },
     (request, reply) => {
       const after = readLastEventId(request.headers['last-event-id'])
-      const stream = streams.open(subscriptionOf(actorOf(request)), after)
+      const stream = streams.open(actorOf(request), after)
       stream.once('close', () => closeSoon(reply.raw))
       reply.header('content-type', 'text/event-stream; charset=utf-8')
       // Proxies that gather an answer before they hand it on would hold revocations back.
@@ -77,20 +79,6 @@ export const revocationRoutes: FastifyPluginAsyncTypebox<RevocationRoutesOptions
       return reply.send(stream)
     },
   )
-}
-
-/** The key is the one that the copy knows now: one that changed on the way here must come again. */
-function subscriptionOf({ actor, tenantId, tenant }: Actor): Subscription {
-  const provenAtSeq = tenant.seq
-  if (actor === 'operator') return { tenantId, provenAtSeq, expiries: [] }
-  const secrets = [...tenant.apiKeys.values()].filter(({ id }) => id === actor)
-  if (secrets.length === 0)
-    throw new Problem('service_unavailable', {
-      headers: { 'retry-after': '1' },
-      internal: 'the API key changed while the request was on its way',
-    })
-  const expiries = secrets.flatMap(({ expiresAt }) => (expiresAt === null ? [] : [expiresAt]))
-  return { tenantId, provenAtSeq, expiries }
 }
 
 const LAST_BYTES_MS = 5_000

@@ -12,13 +12,25 @@ export const Revocation = Type.Object(
       description: 'Place in the feed of this tenant: grows, not always by one.',
     }),
     type: Type.Enum(
-      ['session_revoked', 'sessions_revoked', 'signing_keys_changed', 'tenant_changed'],
+      [
+        'session_revoked',
+        'sessions_revoked',
+        'session_changed',
+        'signing_keys_changed',
+        'tenant_changed',
+      ],
       {
         description:
-          '`signing_keys_changed`: fetch the JWK set anew. `tenant_changed`: status or settings.',
+          '`session_changed`: the session lives on with another role or organisation, so ask ' +
+          '`POST /v1/sessions/verify` about its tokens whose `exp` is no more than a second after ' +
+          '`forget_after`. `signing_keys_changed`: fetch the JWK set anew. `tenant_changed`: ' +
+          'status or settings.',
       },
     ),
-    session_id: Nullable(Type.String(), 'The one session, of `session_revoked`.'),
+    session_id: Nullable(
+      Type.String(),
+      'The one session, of `session_revoked` and `session_changed`.',
+    ),
     all: Type.Boolean({ description: 'A bulk revoke with no filter.' }),
     user_id: Nullable(Type.String(), 'Filter of a bulk revoke.'),
     org_id: Nullable(Type.String(), 'Filter of a bulk revoke.'),
@@ -32,8 +44,11 @@ export const Revocation = Type.Object(
       Instant,
       'The same for who can only compare `iat`; to a second.',
     ),
-    revoked_at: Instant,
-    forget_after: Instant,
+    revoked_at: Type.String({ ...Instant, description: 'When it happened.' }),
+    forget_after: Type.String({
+      ...Instant,
+      description: 'No token that it concerns is good for longer.',
+    }),
   },
   { additionalProperties: false, description: 'What a verifier must know.' },
 )

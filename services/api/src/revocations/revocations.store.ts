@@ -28,15 +28,34 @@ export interface RevocationStore {
   list(tenantId: string, range: LogRange, limit: number, now: Date): Promise<FeedLine[]>
   /** In no order, whatever number they have: quick however much was forgotten before them. */
   listLiving(tenantId: string, limit: number, now: Date): Promise<FeedLine[]>
-  /** The bulk revokes and changes of signing keys in a page of the log. */
-  listSweeping(tenantId: string, range: LogRange, now: Date): Promise<FeedLine[]>
+  /** What a page of the log has besides revoked sessions: changed ones, bulk revokes, signing keys. */
+  listOthers(tenantId: string, range: LogRange, now: Date): Promise<FeedLine[]>
   /** Single sessions that were revoked, many at a time. */
   readLogPage(tenantId: string, range: LogRange, now: Date, limit: number): Promise<LogPage>
   /** What is new for several tenants, each from its own number, in one question. */
   listNews(positions: FeedPosition[], limitPerTenant: number): Promise<FeedNews[]>
+  /** The same for one; null where nothing is new. */
+  findNews(tenantId: string, afterSeq: number, limit: number): Promise<FeedNews | null>
 }
 
 export function createRevocationStore(pool: Pool): RevocationStore {
+  const listNews: RevocationStore['listNews'] = async (positions, limitPerTenant) => {
+    const { rows } = await pool.query<NewsRow>({
+      name: 'list_feed_news',
+      text: LIST_NEWS,
+      values: [
+        positions.map(({ tenantId }) => tenantId).join(','),
+        positions.map(({ seq }) => seq).join(','),
+        limitPerTenant,
+      ],
+    })
+    if (rows.length === 0) return []
+    return [...Map.groupBy(rows, row => row.tenantId)].map(([tenantId, ofTenant]) => ({
+      tenantId,
+      head: ofTenant[0]?.head ?? null,
+      lines: ofTenant.filter(isLine),
+    }))
+  }
   return {
     async list(tenantId, { afterSeq, upToSeq }, limit, now) {
       const { rows } = await pool.query<FeedLine>({
@@ -57,12 +76,12 @@ export function createRevocationStore(pool: Pool): RevocationStore {
       })
       return rows
     },
-    async listSweeping(tenantId, { afterSeq, upToSeq }, now) {
+    async listOthers(tenantId, { afterSeq, upToSeq }, now) {
       const { rows } = await pool.query<FeedLine>({
-        name: 'list_sweeping_revocations',
+        name: 'list_other_changes',
         text: `SELECT tenant_id AS "tenantId", ${COLUMNS} FROM tenant_changes
                WHERE tenant_id = $1 AND seq > $2 AND seq <= $3 AND forget_after > $4
-                 AND kind IN ('bulk', 'signing_keys')
+                 AND (kind IN ('bulk', 'signing_keys') OR kind = 'session' AND revoked_by IS NULL)
                ORDER BY seq`,
         values: [tenantId, afterSeq, upToSeq, now],
       })
@@ -70,23 +89,11 @@ export function createRevocationStore(pool: Pool): RevocationStore {
     },
     readLogPage: (tenantId, range, since, limit) =>
       readLogPage(pool, { tenantId, ...range, since, limit, isRevokedOnly: true }),
-    async listNews(positions, limitPerTenant) {
-      const { rows } = await pool.query<NewsRow>({
-        name: 'list_feed_news',
-        text: LIST_NEWS,
-        values: [
-          positions.map(({ tenantId }) => tenantId).join(','),
-          positions.map(({ seq }) => seq).join(','),
-          limitPerTenant,
-        ],
-      })
-      if (rows.length === 0) return []
-      return [...Map.groupBy(rows, row => row.tenantId)].map(([tenantId, ofTenant]) => ({
-        tenantId,
-        head: ofTenant[0]?.head ?? null,
-        lines: ofTenant.filter(isLine),
-      }))
+    async findNews(tenantId, seq, limit) {
+      const [news = null] = await listNews([{ tenantId, seq }], limit)
+      return news
     },
+    listNews,
   }
 }
 

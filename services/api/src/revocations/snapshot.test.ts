@@ -83,15 +83,14 @@ describe('the snapshot', () => {
     stream.close()
   })
 
-  it('tells bulk revokes and new signing keys one by one, after every session before them', async () => {
+  it('tells changed sessions, bulk revokes and new signing keys one by one, after every session before them', async () => {
     const tenant = await sesame.tenant()
     const before = await insert(tenant, 3_000)
     await tenant.session({ user_id: 'ada' })
     await tenant.call('DELETE', '/v1/sessions', { query: { user_id: 'ada' } })
     await tenant.call('POST', '/v1/signing-keys/rotate')
-    await tenant.call('PATCH', `/v1/sessions/${(await tenant.session()).session.id}`, {
-      body: { role: 'admin' },
-    })
+    const { session } = await tenant.session()
+    await tenant.call('PATCH', `/v1/sessions/${session.id}`, { body: { role: 'admin' } })
     const after = await insert(tenant, 3_000)
     const stream = await openFeed(url, tenant.secret)
     await stream.until('synced')
@@ -101,6 +100,21 @@ describe('the snapshot', () => {
     expect(before.filter(id => !told.has(id))).toEqual([])
     expect(sorted(snapshotIds(stream))).toEqual(sorted([...before, ...after]))
     expect(stream.of('signing_keys_changed')).toHaveLength(1)
+    expect(stream.of('session_changed')).toMatchObject([{ data: { session_id: session.id } }])
+    stream.close()
+  })
+
+  it('tells changed sessions also where there is nothing else, and never that they are revoked', async () => {
+    const tenant = await sesame.tenant()
+    const ids = await insert(tenant, 1_200)
+    await sesame.node.database.pool.query(
+      'UPDATE tenant_changes SET revoked_by = NULL WHERE tenant_id = $1',
+      [tenant.id],
+    )
+    const stream = await openFeed(url, tenant.secret)
+    await stream.until('synced')
+    expect(stream.of('session_changed').map(({ data }) => data.session_id)).toEqual(ids)
+    expect([stream.of('snapshot'), stream.of('session_revoked')]).toEqual([[], []])
     stream.close()
   })
 

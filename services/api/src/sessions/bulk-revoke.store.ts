@@ -72,7 +72,7 @@ export function createBulkRevokeStore(pool: Pool): BulkRevokeStore {
       const client = await pool.connect()
       try {
         await allowLongStatements(client)
-        const count = await countActive(client, tenantId, filters, now, null)
+        const { count } = await countActive(client, tenantId, filters, now, null)
         await client.query('RESET statement_timeout')
         client.release()
         return count
@@ -86,9 +86,15 @@ export function createBulkRevokeStore(pool: Pool): BulkRevokeStore {
       const revokeInTurn = async (client: PoolClient) => {
         const generation = await nextGeneration(client, tenantId)
         await client.query('BEGIN')
-        const revoked = await countActive(client, tenantId, filters, revocation.at, generation)
+        const { count: revoked, unsettled } = await countActive(
+          client,
+          tenantId,
+          filters,
+          revocation.at,
+          generation,
+        )
         const facts = { filters, revocation, generation, revoked }
-        const pending = revoked === 0 ? null : await writeBulk(client, tenantId, facts)
+        const pending = unsettled === 0 ? null : await writeBulk(client, tenantId, facts)
         await alongside(client, { revoked, generation })
         await client.query('COMMIT')
         return { revoked, pending, generation }
@@ -151,6 +157,7 @@ async function writeBulk(
     MAX_ACCESS_TOKEN_TTL_SECONDS,
     newId('evt'),
     JSON.stringify(data),
+    revoked,
   ])
   const seq = rows[0]?.seq
   if (seq === undefined) throw new Error('the tenant has no head')
@@ -167,15 +174,25 @@ async function nextGeneration(client: PoolClient, tenantId: string): Promise<num
   return generation
 }
 
+interface Counts {
+  /** Sessions that are active. */
+  count: number
+  /**
+   * Rows that say so, also where the time of the session is up: a refresh or an activity on its way
+   * to the commit may prolong it yet, so a bulk revoke must reach it.
+   */
+  unsettled: number
+}
+
 async function countActive(
   client: Pick<PoolClient, 'query'>,
   tenantId: string,
   { userId, orgId, appId, exceptSessionId }: BulkFilters,
   now: Date,
   beforeGeneration: number | null,
-): Promise<number> {
+): Promise<Counts> {
   const values: unknown[] = [tenantId, now]
-  const conditions = ["session.state = 'active'", 'session.ends_at > $2']
+  const conditions = ["session.state = 'active'"]
   const add = (condition: string, value: unknown): void => {
     if (value === undefined || value === null) return
     values.push(value)
@@ -187,10 +204,13 @@ async function countActive(
   add('id <>', exceptSessionId)
   add('generation <', beforeGeneration)
   const text = `
-    SELECT count(*) AS count FROM sessions AS session
-    WHERE session.tenant_id = $1 AND ${conditions.join(' AND ')} AND NOT ${COVERED_BY_PENDING}`
-  const { rows } = await client.query<{ count: number }>(unhurried(text, values))
-  return rows[0]?.count ?? 0
+    SELECT
+      count(*) FILTER (WHERE session.ends_at > $2 AND NOT ${COVERED_BY_PENDING}) AS count,
+      count(*) AS unsettled
+    FROM sessions AS session
+    WHERE session.tenant_id = $1 AND ${conditions.join(' AND ')}`
+  const { rows } = await client.query<Counts>(unhurried(text, values))
+  return rows[0] ?? { count: 0, unsettled: 0 }
 }
 
 /** Counting millions of sessions takes longer than anything else does. */
@@ -240,14 +260,17 @@ const WRITE_BULK = `
     RETURNING seq
   ), event AS (
     INSERT INTO events (tenant_id, id, type, user_id, actor, data, created_at)
-    VALUES ($1, $11, 'sessions.revoked', $2, $7, $12::jsonb, $9)
+    SELECT $1, $11, 'sessions.revoked', $2, $7, $12::jsonb, $9 WHERE $13 > 0
   )
   SELECT seq FROM change`
 
-/** The sessions that a bulk revoke ended and whose rows do not say so yet. */
+/**
+ * The sessions that a bulk revoke is about and whose rows are not settled. Those whose time was up
+ * before are among them: it is not over while one that is being prolonged could slip out of it.
+ */
 const NOT_FOLLOWED = `
   session.tenant_id = bulk.tenant_id AND session.state = 'active'
-  AND session.generation < bulk.generation AND session.ends_at > bulk.created_at
+  AND session.generation < bulk.generation
   AND (bulk.user_id IS NULL OR session.user_id = bulk.user_id)
   AND (bulk.org_id IS NULL OR session.org_id = bulk.org_id)
   AND (bulk.app_id IS NULL OR session.app_id = bulk.app_id)
@@ -256,11 +279,14 @@ const NOT_FOLLOWED = `
 // Rows that a refresh holds at this moment are left to the next batch: nothing here waits.
 const APPLY_BATCH = `
   UPDATE sessions AS ended
-  SET state = 'revoked', revoked_at = bulk.created_at, revoked_by = bulk.revoked_by,
-      revoke_reason = bulk.reason
+  SET state = CASE WHEN batch.is_revoked THEN 'revoked' ELSE 'expired' END,
+      revoked_at = CASE WHEN batch.is_revoked THEN bulk.created_at END,
+      revoked_by = CASE WHEN batch.is_revoked THEN bulk.revoked_by END,
+      revoke_reason = CASE WHEN batch.is_revoked THEN bulk.reason END
   FROM tenant_changes AS bulk
   CROSS JOIN LATERAL (
-    SELECT session.id FROM sessions AS session WHERE ${NOT_FOLLOWED}
+    SELECT session.id, session.ends_at > bulk.created_at AS is_revoked
+    FROM sessions AS session WHERE ${NOT_FOLLOWED}
     LIMIT $3 FOR UPDATE SKIP LOCKED
   ) AS batch
   WHERE bulk.tenant_id = $1 AND bulk.seq = $2

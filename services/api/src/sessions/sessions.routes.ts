@@ -94,12 +94,14 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionRoutesOptions> = as
       schema: {
         operationId: 'revokeSessions',
         summary: 'Revoke many sessions at once',
-        description: 'With no filter, all of the tenant. The count is exact, and each counts once.',
+        description:
+          'With no filter, all of the tenant. The count is exact, and each counts once. Repeat it ' +
+          'with its Idempotency-Key, or it also ends the sessions that began in between.',
         tags,
         querystring: RevokeSessionsQuery,
         response: { 200: RevokedCount },
       },
-      config: write,
+      config: { ...write, idempotent: true },
     },
     async request => ({ revoked: await sessions.revokeAll(actorOf(request), request.query) }),
   )

@@ -25,13 +25,14 @@ export const userRoutes: FastifyPluginAsyncTypebox<UserRoutesOptions> = async (
           'Without `erase` as `DELETE /v1/sessions?user_id=`. With `erase=true` the sessions end at ' +
           'once, addresses, user agents, devices, places, metadata and ids are removed from them, ' +
           'and events name a random tombstone instead of the user. 200 says that all of it is gone; ' +
-          '202 that the rest follows. Sessions created after the request arrived stay.',
+          '202 that the rest follows. Sessions created after the request arrived stay: repeat it ' +
+          'with its Idempotency-Key, or it is a new request and ends them too.',
         tags: ['Users'],
         params: UserParams,
         querystring: DeleteUserSessionsQuery,
         response: { 200: Type.Union([Erasure, RevokedCount]), 202: Erasure },
       },
-      config: { scope: 'sessions:write' },
+      config: { scope: 'sessions:write', idempotent: true },
     },
     async (request, reply) => {
       const { userId } = request.params
