@@ -8,7 +8,7 @@ export interface Figure {
   baseline: string
   /** The ratio of CPU times, or the value itself. */
   value: Spread
-  unit: 'ratio' | 'ms' | 'MB' | 'KB' | 'buffers'
+  unit: 'ratio' | 'ms' | 'MB' | 'KB' | 'bytes' | 'buffers' | 'round trips'
   /** Null: told, with no target. */
   most: number | null
   comparison?: Comparison
@@ -25,7 +25,7 @@ export interface Form {
 }
 
 export const FORMS: Record<Form['name'], Form> = {
-  quick: { name: 'quick', pairs: 5, runSeconds: 0.6 },
+  quick: { name: 'quick', pairs: 5, runSeconds: 0.5 },
   full: { name: 'full', pairs: 9, runSeconds: 3 },
 }
 

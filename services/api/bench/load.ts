@@ -24,6 +24,8 @@ export interface LoadOrder {
   connections: number
   /** The status that every answer must have. */
   status: number
+  /** Another status that an answer may have; what such an answer holds is not looked at. */
+  orStatus?: number
   /** What every answer must contain, in place of what each call says. */
   expects?: string
   /** A pattern whose first group is taken out of every answer. */
@@ -62,7 +64,8 @@ export function startLoader(): Loader {
   }
 }
 
-async function ask<T>(child: ChildProcess, message: object): Promise<T> {
+/** The next message of a process of the bench is the answer to the last one that it was sent. */
+export async function ask<T>(child: ChildProcess, message: object): Promise<T> {
   child.send(message)
   const [answer] = await once(child, 'message')
   if ('failed' in answer) throw new Error(answer.failed)

@@ -26,9 +26,16 @@ export interface World {
   startScript(script: string): Promise<ServerProcess>
   /** A node with its own embedded Postgres, by the launcher, always in the same data folder. */
   startEmbedded(): Promise<ServerProcess>
+  /** The same world as another tenant has it, one that is made for the purpose. */
+  asNewTenant(settings?: TenantSettings): Promise<World>
   /** A call of Sesame's API that must succeed. */
   call(method: string, path: string, body?: object, url?: string): Promise<unknown>
   close(): Promise<void>
+}
+
+interface TenantSettings {
+  /** Left out: out of the way. */
+  rate_limit_per_second?: number
 }
 
 /** What the baseline server is told. */
@@ -55,17 +62,23 @@ export async function createWorld(): Promise<World> {
     for (const shut of opened.splice(0).reverse()) await shut()
   }
   try {
-    return { ...(await build(dir, opened)), close }
+    return await build(dir, opened, close)
   } catch (error) {
     await close()
     throw error
   }
 }
 
-async function build(dir: string, opened: (() => unknown)[]): Promise<Omit<World, 'close'>> {
+async function build(
+  dir: string,
+  opened: (() => unknown)[],
+  close: World['close'],
+): Promise<World> {
   const postgres = await startEmbeddedPostgres({ dataDir: join(dir, 'data') })
   opened.push(() => postgres.stop())
   const pool = new pg.Pool({ connectionString: postgres.url, max: 4 })
+  // Postgres may end an idle connection first; with no listener that would hide why the run failed.
+  pool.on('error', () => {})
   opened.push(() => pool.end())
   const loader = startLoader()
   opened.push(() => loader.stop())
@@ -88,36 +101,48 @@ async function build(dir: string, opened: (() => unknown)[]): Promise<Omit<World
       ...env,
     })
   const node = await startNode()
-  const tenant = await createTenant(node.url)
-  const headers = { authorization: `Bearer ${tenant.secret}`, 'x-tenant-id': tenant.id }
-  return {
+  const shared = {
     databaseUrl: postgres.url,
     pool,
     loader,
     node,
-    tenantId: tenant.id,
-    headers,
     masterKey: MASTER_KEY,
     startNode,
-    startScript: script => serverOf(script, [], { DATABASE_URL: postgres.url }),
+    startScript: (script: string) => serverOf(script, [], { DATABASE_URL: postgres.url }),
     startEmbedded: async () =>
       serverOf(LAUNCHER, ['node', '--disable-warning=ExperimentalWarning', SERVER], {
         SESAME_DATA_DIR: join(dir, 'embedded'),
         PORT: String(await freePort()),
         METRICS_PORT: String(await freePort()),
       }),
-    startBaseline: options =>
+    startBaseline: (options: BaselineOptions) =>
       serverOf('./baseline-server.ts', [JSON.stringify(options)], { DATABASE_URL: postgres.url }),
-    call: (method, path, body, url = node.url) => call(url + path, { method, headers, body }),
+    close,
   }
+  const asNewTenant = async (settings: TenantSettings = {}): Promise<World> => {
+    const tenant = await createTenant(node.url, settings)
+    const headers = { authorization: `Bearer ${tenant.secret}`, 'x-tenant-id': tenant.id }
+    return {
+      ...shared,
+      tenantId: tenant.id,
+      headers,
+      asNewTenant,
+      call: (method, path, body, url = node.url) => call(url + path, { method, headers, body }),
+    }
+  }
+  return asNewTenant()
 }
 
-/** Its limit is out of the way; its tokens outlive the longest run. */
-async function createTenant(url: string): Promise<{ id: string; secret: string }> {
+/** Its tokens outlive the longest run. */
+async function createTenant(
+  url: string,
+  given: TenantSettings,
+): Promise<{ id: string; secret: string }> {
   const headers = { authorization: `Bearer ${OPERATOR_KEY}` }
   const settings = {
     rate_limit_per_second: HIGHEST_RATE,
     access_token_ttl_seconds: DAY_SECONDS,
+    ...given,
   }
   const body = { name: 'Bench', settings }
   const { tenant, api_key } = (await call(`${url}/v1/tenants`, {

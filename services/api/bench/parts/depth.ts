@@ -4,7 +4,7 @@ import { createCursors } from '../../src/shared/cursor.ts'
 import { compare, measure } from '../compare.ts'
 import type { Figure, Form, Part } from '../figures.ts'
 import type { Call } from '../load.ts'
-import { signInOnce } from '../sign-ins.ts'
+import { copySessions } from '../many-sessions.ts'
 import type { World } from '../world.ts'
 
 /** Of one tenant, half of them ended; as many again belong to another. */
@@ -53,25 +53,11 @@ function listCall({ headers, tenantId, masterKey }: World, beforeId: string | nu
   return { method: 'GET', path: `/v1/sessions${query}`, headers, expects: '"has_more":true' }
 }
 
-/** Rows as the API writes them, under ids of digits alone: every one of them is older than ours. */
 async function fill(world: World, sessions: number): Promise<void> {
-  const { session } = await signInOnce(world, 0)
   const other = 'tnt_00000000000000000000000009'
   for (const tenantId of [world.tenantId, other])
-    await world.pool.query(COPIES, [world.tenantId, session.id, tenantId, sessions])
-  await world.pool.query('ANALYZE sessions')
+    await copySessions(world, { tenantId, sessions, isHalfEnded: true })
 }
-
-const COPIES = `
-  INSERT INTO sessions
-  SELECT (jsonb_populate_record(session, jsonb_build_object(
-    'tenant_id', $3::text,
-    'id', 'ses_' || lpad(n::text, 26, '0'),
-    'user_id', 'usr_' || n,
-    'state', CASE WHEN n % 2 = 0 THEN 'active' ELSE 'revoked' END,
-    'revoked_at', CASE WHEN n % 2 = 0 THEN NULL ELSE session.created_at END))).*
-  FROM sessions AS session, generate_series(1, $4::int) AS n
-  WHERE session.tenant_id = $1 AND session.id = $2`
 
 async function idAbove({ pool, tenantId }: World, depth: number): Promise<string> {
   const { rows } = await pool.query<{ id: string }>(

@@ -1,4 +1,4 @@
-import { compare, measure } from '../compare.ts'
+import { compare, measure, type Side } from '../compare.ts'
 import type { Part } from '../figures.ts'
 import type { Call } from '../load.ts'
 import { signIn, signInOnce } from '../sign-ins.ts'
@@ -6,6 +6,7 @@ import type { World } from '../world.ts'
 import { makeBenchTables } from './create.ts'
 
 const SESSIONS = 6_000
+const CONNECTIONS = 64
 const WARM_UP_REQUESTS = 3_000
 
 /** Each token is used once: the next run brings the successors that this one was given. */
@@ -27,20 +28,11 @@ export const refreshPart: Part = {
       values: [world.tenantId, ...sessionIds],
     })
     const refreshTokens = signIns.map(({ refreshToken }) => refreshToken)
-    const order = { connections: 64, status: 200 }
+    const order = { connections: CONNECTIONS, status: 200, expects: '' }
     try {
       const comparison = await compare(
-        async requests => {
-          const count = Math.min(requests, SESSIONS)
-          const used = refreshTokens.splice(0, count)
-          await world.loader.prepare(used.map(token => refreshCall(world, token)))
-          const collect = '"refresh_token":"([^"]+)"'
-          const run = { ...order, requests: count, collect }
-          const measured = await measure(world.loader, world.node, run)
-          refreshTokens.push(...measured.collected)
-          return measured
-        },
-        requests => measure(world.loader, bare, { ...order, requests, expects: '' }),
+        refreshSide(world, refreshTokens),
+        requests => measure(world.loader, bare, { ...order, requests }),
         { ...form, warmUpRequests: WARM_UP_REQUESTS },
       )
       const baseline = 'BF + one prepared conditional UPDATE + one Ed25519 signature'
@@ -50,6 +42,25 @@ export const refreshPart: Part = {
       await bare.stop()
     }
   },
+}
+
+/**
+ * Refreshes as many times as there are tokens, at most.
+ * @param refreshTokens the newest of each session; kept so.
+ */
+export function refreshSide(world: World, refreshTokens: string[]): Side {
+  return async requests => {
+    const used = refreshTokens.splice(0, requests)
+    await world.loader.prepare(used.map(token => refreshCall(world, token)))
+    const measured = await measure(world.loader, world.node, {
+      requests: used.length,
+      connections: CONNECTIONS,
+      status: 200,
+      collect: '"refresh_token":"([^"]+)"',
+    })
+    refreshTokens.push(...measured.collected)
+    return measured
+  }
 }
 
 function refreshCall({ headers }: Pick<World, 'headers'>, token: string): Call {

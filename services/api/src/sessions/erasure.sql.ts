@@ -3,7 +3,9 @@ import { COVERS } from './sessions.sql.ts'
 /**
  * The statements of an erasure. In each, $1 is the tenant and $2 the erasure; a step locks the
  * erasure's row first, so that whoever works on it takes turns, counts what it did in the same
- * statement, and leaves out rows that somebody else holds at this moment.
+ * statement, and leaves out rows that somebody else holds at this moment. The rows of a batch are
+ * changed by their place in the table (ctid), which holds as long as they are locked: by tenant and
+ * id, a planner that knows nothing yet of a new tenant may read all of its rows for each one.
  *
  * An erasure is about the sessions of a generation before its own. Whoever signs in afterwards has a
  * session of a later one, which keeps its name and its events.
@@ -31,7 +33,7 @@ const IS_LEFT_EVENT = `
  */
 export const ERASE_SESSIONS = `
   WITH ${ERASURE}, batch AS MATERIALIZED (
-    SELECT session.id, session.token_expires_at < now() - interval '2 hours' AS is_useless,
+    SELECT session.ctid AS place, session.token_expires_at < now() - interval '2 hours' AS is_useless,
       bulk.created_at AS ended_at, bulk.revoked_by AS ended_by
     FROM erasure
     JOIN sessions AS session ON ${IS_LEFT_SESSION}
@@ -42,7 +44,7 @@ export const ERASE_SESSIONS = `
     LIMIT $3 FOR UPDATE OF session SKIP LOCKED
   ), removed AS (
     DELETE FROM sessions
-    WHERE tenant_id = $1 AND id = ANY (ARRAY(SELECT id FROM batch WHERE is_useless))
+    WHERE ctid = ANY (ARRAY(SELECT place FROM batch WHERE is_useless))
     RETURNING id
   ), emptied AS (
     UPDATE sessions AS session SET
@@ -57,7 +59,7 @@ export const ERASE_SESSIONS = `
       device_name = NULL, device_type = 'other', os = NULL, browser = NULL, metadata = '{}',
       erased_at = now()
     FROM batch
-    WHERE NOT batch.is_useless AND session.tenant_id = $1 AND session.id = batch.id
+    WHERE NOT batch.is_useless AND session.ctid = batch.place
     RETURNING session.id
   ), done AS (
     SELECT (SELECT count(*) FROM removed) + (SELECT count(*) FROM emptied) AS count
@@ -72,7 +74,7 @@ export const ERASE_SESSIONS = `
  */
 export const ERASE_EVENTS = `
   WITH ${ERASURE}, batch AS MATERIALIZED (
-    SELECT event.id FROM erasure JOIN events AS event ON ${IS_LEFT_EVENT}
+    SELECT event.ctid AS place FROM erasure JOIN events AS event ON ${IS_LEFT_EVENT}
     LIMIT $3 FOR UPDATE OF event SKIP LOCKED
   ), emptied AS (
     UPDATE events AS event SET
@@ -82,7 +84,7 @@ export const ERASE_EVENTS = `
         'revoked', event.data -> 'revoked', 'changed', event.data -> 'changed',
         'reason', CASE WHEN event.actor = 'system' THEN event.data -> 'reason' END))
     FROM erasure
-    WHERE event.tenant_id = $1 AND event.id = ANY (ARRAY(SELECT id FROM batch))
+    WHERE event.ctid = ANY (ARRAY(SELECT place FROM batch))
     RETURNING event.id
   ), done AS (SELECT count(*) AS count FROM emptied)
   UPDATE erasures SET progressed_at = now(), events_erased = events_erased + done.count

@@ -113,23 +113,24 @@ export const SHORTEN = `
     SELECT after_id FROM lifetime_walks
     WHERE tenant_id = $1 AND NOT is_over FOR UPDATE SKIP LOCKED
   ), page AS MATERIALIZED (
-    SELECT session.id, session.ends_at > least(latest.expires_at, latest.idle_at) AS is_late
+    SELECT session.ctid AS place, session.id, session.ends_at > least(latest.expires_at, latest.idle_at) AS is_late
     FROM tenants AS tenant
     JOIN sessions AS session ON session.tenant_id = tenant.tenant_id ${WITH_LATEST}
     WHERE tenant.tenant_id = $1 AND session.state = 'active'
       AND session.id > (SELECT after_id FROM step)
     ORDER BY session.id LIMIT $2
   ), sooner AS MATERIALIZED (
-    SELECT session.id, session.state, latest.expires_at,
+    SELECT session.ctid AS place, session.state, latest.expires_at,
       least(session.ends_at, latest.expires_at, latest.idle_at) AS ends_at
     FROM tenants AS tenant
-    JOIN sessions AS session ON session.tenant_id = tenant.tenant_id ${WITH_LATEST}
-    WHERE tenant.tenant_id = $1 AND session.id = ANY (ARRAY(SELECT id FROM page WHERE is_late))
+    JOIN sessions AS session ON session.ctid = ANY (ARRAY(SELECT place FROM page WHERE is_late))
+    ${WITH_LATEST}
+    WHERE tenant.tenant_id = $1
     FOR UPDATE OF session SKIP LOCKED
   ), shortened AS (
     UPDATE sessions AS session SET expires_at = sooner.expires_at, ends_at = sooner.ends_at
     FROM sooner
-    WHERE session.tenant_id = $1 AND session.id = sooner.id AND sooner.state = 'active'
+    WHERE session.ctid = sooner.place AND sooner.state = 'active'
   )
   UPDATE lifetime_walks AS walk
   SET after_id = coalesce((SELECT max(id) FROM page), walk.after_id),
