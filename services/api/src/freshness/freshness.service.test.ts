@@ -39,7 +39,10 @@ function createManualStore() {
   return { questions, clock, freshness: createFreshness({ store, copies, clock }) }
 }
 
-const tick = () => new Promise(resolve => setImmediate(resolve))
+/** A question is sent at the end of the turn of the event loop in which it was wanted. */
+const tick = async () => {
+  for (let turn = 0; turn < 2; turn++) await new Promise(resolve => setImmediate(resolve))
+}
 
 const revocation = (tenantId: string, seq: number, sessionId: string): TenantChange => ({
   tenantId,

@@ -34,10 +34,8 @@ export interface FreshnessDeps {
 
 type Line = TenantChange | LostTrack
 
-interface Waiter {
-  resolve(copy: TenantCopy | null): void
-  reject(error: Problem): void
-}
+/** All who wait for the same tenant share one answer. */
+type Waiter = PromiseWithResolvers<TenantCopy | null>
 
 /** More waiting than this means that Postgres has stalled: refuse at once rather than pile up. */
 const MAX_WAITING = 20_000
@@ -46,7 +44,7 @@ const ANSWER_TIMEOUT_MS = 900
 
 export function createFreshness({ store, copies, clock }: FreshnessDeps): Freshness {
   const counts = { questions: 0, requests: 0 }
-  let waiting = new Map<string, Waiter[]>()
+  let waiting = new Map<string, Waiter>()
   let waitingCount = 0
   let isAsking = false
 
@@ -55,27 +53,31 @@ export function createFreshness({ store, copies, clock }: FreshnessDeps): Freshn
     if (waitingCount >= MAX_WAITING)
       return Promise.reject(unavailable('too many wait for Postgres'))
     waitingCount++
-    return new Promise((resolve, reject) => {
-      const waiter = { resolve, reject }
-      const others = waiting.get(tenantId)
-      if (others === undefined) waiting.set(tenantId, [waiter])
-      else others.push(waiter)
-      if (!isAsking) void askUntilNobodyWaits()
-    })
-  }
-
-  const askUntilNobodyWaits = async (): Promise<void> => {
-    isAsking = true
-    while (waiting.size > 0) {
-      const asking = waiting
-      waiting = new Map()
-      waitingCount = 0
-      await ask(asking)
+    let waiter = waiting.get(tenantId)
+    if (waiter === undefined) {
+      waiter = Promise.withResolvers()
+      waiting.set(tenantId, waiter)
     }
-    isAsking = false
+    if (!isAsking) askSoon()
+    return waiter.promise
   }
 
-  const ask = async (asking: Map<string, Waiter[]>): Promise<void> => {
+  // At the end of this turn of the event loop: what else has arrived by then is asked about with it.
+  const askSoon = (): void => {
+    isAsking = true
+    setImmediate(askNow)
+  }
+
+  const askNow = async (): Promise<void> => {
+    const asking = waiting
+    waiting = new Map()
+    waitingCount = 0
+    await ask(asking)
+    if (waiting.size > 0) askSoon()
+    else isAsking = false
+  }
+
+  const ask = async (asking: Map<string, Waiter>): Promise<void> => {
     const known = [...asking.keys()].map(tenantId => copies.peek(tenantId))
     const held = known.filter(copy => copy !== null)
     counts.questions++
@@ -96,7 +98,7 @@ export function createFreshness({ store, copies, clock }: FreshnessDeps): Freshn
 
   /** Tenants with nothing new are answered on the spot; the others when their copy has caught up. */
   const settle = (
-    asking: Map<string, Waiter[]>,
+    asking: Map<string, Waiter>,
     held: TenantCopy[],
     lines: Line[],
     askedAtMs: number,
@@ -105,18 +107,19 @@ export function createFreshness({ store, copies, clock }: FreshnessDeps): Freshn
     for (const copy of held) {
       // Dropped while the question was under way, perhaps because the server is another one now.
       if (copies.peek(copy.tenantId) !== copy) continue
-      const waiters = asking.get(copy.tenantId) ?? []
+      const waiter = asking.get(copy.tenantId)
+      if (waiter === undefined) continue
       asking.delete(copy.tenantId)
       const news = newsOf.get(copy.tenantId)
       if (news === undefined) {
         copies.touch(copy, askedAtMs)
-        for (const { resolve } of waiters) resolve(copy)
+        waiter.resolve(copy)
       } else {
-        void passOn(catchUp(copy, news, askedAtMs), waiters)
+        void passOn(catchUp(copy, news, askedAtMs), waiter)
       }
     }
     // Whose copy was dropped on the way starts again, with one that is loaded anew.
-    for (const [tenantId, waiters] of asking) void passOn(current(tenantId), waiters)
+    for (const [tenantId, waiter] of asking) void passOn(current(tenantId), waiter)
   }
 
   const catchUp = async (
@@ -146,8 +149,8 @@ export function createFreshness({ store, copies, clock }: FreshnessDeps): Freshn
 
 const NO_NEWS = new Map<string, Line[]>()
 
-function rejectAll(waiters: Map<string, Waiter[]>, problem: Problem): void {
-  for (const each of waiters.values()) for (const { reject } of each) reject(problem)
+function rejectAll(waiters: Map<string, Waiter>, problem: Problem): void {
+  for (const { reject } of waiters.values()) reject(problem)
 }
 
 async function loadOrRefuse(copies: TenantCopies, tenantId: string): Promise<TenantCopy | null> {
@@ -158,13 +161,14 @@ async function loadOrRefuse(copies: TenantCopies, tenantId: string): Promise<Ten
   }
 }
 
-async function passOn(answer: Promise<TenantCopy | null>, waiters: Waiter[]): Promise<void> {
+async function passOn(
+  answer: Promise<TenantCopy | null>,
+  { resolve, reject }: Waiter,
+): Promise<void> {
   try {
-    const copy = await answer
-    for (const { resolve } of waiters) resolve(copy)
+    resolve(await answer)
   } catch (cause) {
-    const problem = unavailable('the copy could not catch up', cause)
-    for (const { reject } of waiters) reject(problem)
+    reject(unavailable('the copy could not catch up', cause))
   }
 }
 

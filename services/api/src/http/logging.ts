@@ -30,7 +30,7 @@ export function createLogger({ level, destination }: LoggerOptions): FastifyBase
   return destination === undefined ? pino(options) : pino(options, destination)
 }
 
-const MAX_HELD_BYTES = 8_192
+const MAX_HELD_CHARS = 32_768
 const MAX_HELD_MS = 100
 
 /**
@@ -38,14 +38,24 @@ const MAX_HELD_MS = 100
  * to write the line. What is held is written when the process ends, in whatever way it can notice.
  */
 export function createLogDestination(): DestinationStream {
-  const destination = pino.destination({
-    fd: 2,
-    sync: true,
-    minLength: MAX_HELD_BYTES,
-    periodicFlush: MAX_HELD_MS,
+  const destination = pino.destination({ fd: 2, sync: true })
+  let held = ''
+  const flush = (): void => {
+    const lines = held
+    held = ''
+    if (lines !== '') destination.write(lines)
+  }
+  setInterval(flush, MAX_HELD_MS).unref()
+  process.on('exit', () => {
+    flush()
+    destination.flushSync()
   })
-  process.on('exit', () => destination.flushSync())
-  return destination
+  return {
+    write(line) {
+      held += line
+      if (held.length >= MAX_HELD_CHARS) flush()
+    },
+  }
 }
 
 /** What Fastify logs by itself: one line for each request, when it is over. */
