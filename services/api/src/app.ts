@@ -1,3 +1,4 @@
+import type { RequestListener } from 'node:http'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import type { Redis } from 'ioredis'
@@ -8,6 +9,7 @@ import { Event } from './events/events.schema.ts'
 import { createAddressLimiter } from './http/address-limit.ts'
 import { authentication } from './http/authentication.ts'
 import { errorPages } from './http/error-pages.ts'
+import type { HeadStarts } from './http/head-start.ts'
 import { healthRoutes } from './http/health.ts'
 import { idempotency } from './http/idempotency.ts'
 import { createMetrics, type Metrics, requestMetrics } from './http/metrics.ts'
@@ -15,6 +17,8 @@ import { openApi } from './http/openapi.ts'
 import { problemHandler } from './http/problem-handler.ts'
 import { createRateLimiter } from './http/rate-limit.ts'
 import { createRateLimits } from './http/rate-limit-hook.ts'
+import { createRequestLine } from './http/request-line.ts'
+import { createSecretMemory } from './http/secret-memory.ts'
 import { securityHeadersPlugin } from './http/security-headers.ts'
 import { createServerOptions } from './http/server-options.ts'
 import { strictInput } from './http/strict-input.ts'
@@ -26,6 +30,7 @@ import { sessionRoutes } from './sessions/sessions.routes.ts'
 import { Session, SessionTokens, Verification } from './sessions/sessions.schema.ts'
 import { userRoutes } from './sessions/users.routes.ts'
 import { Erasure } from './sessions/users.schema.ts'
+import { createVerifyShortcut, VERIFY_PATH } from './sessions/verify.shortcut.ts'
 import { type Clock, systemClock } from './shared/clock.ts'
 import type { Config } from './shared/config.ts'
 import { discoveryRoutes } from './signing-keys/discovery.routes.ts'
@@ -75,15 +80,30 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     limiter: createRateLimiter({ redis, clock, log }),
     addresses: createAddressLimiter({ clock }),
   })
+  const secrets = createSecretMemory()
+  const headStarts: HeadStarts = new WeakMap()
+  const writeLine = createRequestLine(log)
+  const before = (theLongWay: RequestListener): RequestListener =>
+    createVerifyShortcut(
+      {
+        ...{ apiKeys, freshness, secrets, headStarts, writeLine, log, publicUrl, isStopping },
+        take: rateLimits.take,
+        verifier: services.verifier,
+        durations: metrics.durations.forRoute('POST', VERIFY_PATH),
+        noteVerdict: metrics.verifyVerdict,
+      },
+      theLongWay,
+    )
   const app = Fastify(
-    createServerOptions({ publicUrl, logger: log, trustProxy }),
+    createServerOptions({ publicUrl, logger: log, trustProxy, writeLine, before }),
   ).withTypeProvider<TypeBoxTypeProvider>()
 
   await app.register(securityHeadersPlugin, { publicUrl })
   await app.register(problemHandler, { publicUrl })
   await app.register(strictInput)
   await app.register(requestMetrics, metrics)
-  await app.register(authentication, { apiKeys, freshness, operatorKeyHash, rateLimits })
+  const callers = { apiKeys, freshness, operatorKeyHash, rateLimits, secrets, headStarts }
+  await app.register(authentication, callers)
   await app.register(idempotency, { runs: idempotentRuns })
   await app.register(openApi, { publicUrl, schemas: NAMED_SCHEMAS })
 

@@ -98,7 +98,15 @@ type Around = (
 
 /** Every way to a statement, pg's own pool and Prisma's adapter alike, ends in `client.query`. */
 function stepBetween(client: ClientBase, around: Around): void {
-  const original = client.query.bind(client) as (...given: unknown[]) => Promise<QueryResult>
+  const ungated = client.query
+  const original = (...given: unknown[]): Promise<QueryResult> => {
+    if (!('submit' in Object(given[0]))) return Reflect.apply(ungated, client, given)
+    // A query of our own, which tells its callback alone.
+    const { promise, resolve, reject } = Promise.withResolvers<QueryResult>()
+    const done = (error: unknown, result: QueryResult) => (error ? reject(error) : resolve(result))
+    Reflect.apply(ungated, client, [given[0], undefined, done])
+    return promise
+  }
   const query = (...given: unknown[]): unknown => {
     const callback = given.findIndex(each => typeof each === 'function')
     const [statement] = given

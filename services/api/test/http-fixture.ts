@@ -2,6 +2,7 @@ import { Writable } from 'node:stream'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { createLogger } from '../src/http/logging.ts'
 import { problemHandler } from '../src/http/problem-handler.ts'
+import { createRequestLine } from '../src/http/request-line.ts'
 import { securityHeadersPlugin } from '../src/http/security-headers.ts'
 import { createServerOptions } from '../src/http/server-options.ts'
 import { strictInput } from '../src/http/strict-input.ts'
@@ -29,7 +30,12 @@ export async function createHttpFixture(
   })
   const logger = createLogger({ level, destination })
   const app: FastifyInstance = Fastify(
-    createServerOptions({ publicUrl: PUBLIC_URL, logger, trustProxy: false }),
+    createServerOptions({
+      publicUrl: PUBLIC_URL,
+      logger,
+      trustProxy: false,
+      writeLine: createRequestLine(logger),
+    }),
   )
   await app.register(securityHeadersPlugin, { publicUrl: PUBLIC_URL })
   await app.register(problemHandler, { publicUrl: PUBLIC_URL })

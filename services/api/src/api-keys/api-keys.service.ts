@@ -40,9 +40,21 @@ export interface ApiKeyService {
    * @param guard told before Postgres is asked about a secret that this node has not seen to be good
    *   (it may throw, to keep those who guess from making work), and of a secret that was wrong. It
    *   gets the tenant that the secret claims, where that tenant is one.
+   * @param copy of the tenant that the secret names, where it was asked for already.
    * @throws Problem api_key_invalid, the same for every reason: unknown, malformed, expired, revoked.
    */
-  authenticate(secret: string | PresentedSecret, guard?: GuessGuard): Promise<AuthenticatedApiKey>
+  authenticate(
+    secret: string | PresentedSecret,
+    guard?: GuessGuard,
+    copy?: Promise<TenantCopy | null>,
+  ): Promise<AuthenticatedApiKey>
+  /**
+   * The key that a secret opens, when this node has seen that it does, and notes its use. Null says
+   * nothing: `authenticate` then asks Postgres.
+   *
+   * @param copy as current as the arrival of the request.
+   */
+  recognise(copy: TenantCopy, secret: PresentedSecret): KnownApiKey | null
 }
 
 export interface AuthenticatedApiKey {
@@ -150,12 +162,19 @@ export function createApiKeyService(deps: ApiKeyDeps): ApiKeyService {
       await store.revoke(tenantId, id, new Date(clock.nowMs()), event)
     },
 
-    async authenticate(secret, guard = NO_GUARD) {
+    recognise(copy, { hashText }) {
+      const apiKey = copy.apiKeys.get(hashText)
+      if (apiKey === undefined || hasExpired(apiKey, clock.nowMs())) return null
+      noteUse(copy.tenantId, apiKey.id)
+      return apiKey
+    },
+
+    async authenticate(secret, guard = NO_GUARD, asked = undefined) {
       const presented = typeof secret === 'string' ? readSecret(secret) : secret
       const { tenantId, hashText } = presented
       const held = tenantId === null ? null : freshness.peek(tenantId)
       if (held?.apiKeys.has(hashText) !== true) guard.beforeLookUp(held?.tenantId)
-      const copy = tenantId === null ? null : await freshness.current(tenantId)
+      const copy = tenantId === null ? null : await (asked ?? freshness.current(tenantId))
       const provenAtSeq = copy?.seq ?? 0
       let apiKey = copy?.apiKeys.get(hashText)
       if (apiKey === undefined || hasExpired(apiKey, clock.nowMs()))

@@ -39,9 +39,9 @@ function createManualStore() {
   return { questions, clock, freshness: createFreshness({ store, copies, clock }) }
 }
 
-/** A question is sent at the end of the turn of the event loop in which it was wanted. */
+/** A question is sent some turns of the event loop after it was wanted. */
 const tick = async () => {
-  for (let turn = 0; turn < 2; turn++) await new Promise(resolve => setImmediate(resolve))
+  for (let turn = 0; turn < 4; turn++) await new Promise(resolve => setImmediate(resolve))
 }
 
 const revocation = (tenantId: string, seq: number, sessionId: string): TenantChange => ({

@@ -65,7 +65,7 @@ export function createFreshness({ store, copies, clock }: FreshnessDeps): Freshn
   // At the end of this turn of the event loop: what else has arrived by then is asked about with it.
   const askSoon = (): void => {
     isAsking = true
-    setImmediate(askNow)
+    setImmediate(setImmediate, askNow)
   }
 
   const askNow = async (): Promise<void> => {

@@ -1,6 +1,7 @@
 import type { Prisma, PrismaClient } from '@sesame/db'
 import type { Pool } from 'pg'
 import type { StoredSigningKey } from '../signing-keys/keyring.ts'
+import { askOnce } from './changes-question.ts'
 import { type LogPage, type LogRange, readLogPage } from './log-pages.ts'
 import type { TenantChange } from './tenant-copy.ts'
 
@@ -68,16 +69,12 @@ export function createFreshnessStore({
     },
     // The one statement that every verify waits for: prepared, and on connections of its own.
     async listChanges(known, limitPerTenant) {
-      const { rows } = await freshnessPool.query<{ line: StoredLine }>({
-        name: 'list_changes',
-        text: LIST_CHANGES,
-        values: [
-          known.map(({ tenantId }) => tenantId).join(','),
-          known.map(({ seq }) => seq).join(','),
-          limitPerTenant,
-        ],
-      })
-      return rows.map(({ line }) => toLine(line))
+      const lines = await askOnce(freshnessPool, LIST_CHANGES, [
+        known.map(({ tenantId }) => tenantId).join(','),
+        known.map(({ seq }) => seq).join(','),
+        String(limitPerTenant),
+      ])
+      return lines.map(toLine)
     },
     readLogPage: (tenantId, range, since, limit) =>
       readLogPage(pool, { tenantId, ...range, since, limit, isRevokedOnly: false }),
@@ -101,12 +98,16 @@ const CHANGE_COLUMNS = `
 /** A line as JSON writes it. */
 type StoredLine = (Omit<TenantChange, 'forgetAfter'> & { forgetAfter: string }) | LostTrack
 
-const toLine = (line: StoredLine): TenantChange | LostTrack =>
-  line.kind === null ? line : { ...line, forgetAfter: new Date(line.forgetAfter) }
+function toLine(text: string): TenantChange | LostTrack {
+  const line: StoredLine = JSON.parse(text)
+  return line.kind === null ? line : { ...line, forgetAfter: new Date(line.forgetAfter) }
+}
 
 // The lists come as texts: pg takes twice the time to write an array of a thousand. A line is one
-// column, for nearly every answer has none and yet pg reads the description of each column.
-const LIST_CHANGES = `
+// column of JSON, which says itself what is a number and what is not there.
+const LIST_CHANGES = {
+  name: 'list_changes',
+  text: `
   SELECT json_build_object(
     'tenantId', known.tenant_id, 'seq', change.seq, 'kind', change.kind,
     'sessionId', change."sessionId", 'userId', change."userId", 'orgId', change."orgId",
@@ -121,4 +122,5 @@ const LIST_CHANGES = `
     WHERE tenant_id = known.tenant_id AND seq > known.seq
     ORDER BY seq LIMIT $3
   ) AS change ON true
-  WHERE head.seq IS DISTINCT FROM known.seq`
+  WHERE head.seq IS DISTINCT FROM known.seq`,
+}

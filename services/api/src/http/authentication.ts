@@ -7,10 +7,11 @@ import { equalInConstantTime, sha256 } from '../shared/crypto.ts'
 import { isTenantId } from '../shared/ids.ts'
 import { Problem } from '../shared/problem.ts'
 import { clientAddress } from './client-address.ts'
+import type { HeadStarts } from './head-start.ts'
 import type { RateLimits } from './rate-limit-hook.ts'
 import type { Actor } from './request-context.ts'
 import './route-config.ts'
-import { createSecretMemory, type SecretMemory } from './secret-memory.ts'
+import type { SecretMemory } from './secret-memory.ts'
 
 export interface AuthenticationOptions {
   apiKeys: Pick<ApiKeyService, 'authenticate'>
@@ -18,6 +19,8 @@ export interface AuthenticationOptions {
   /** SHA-256 of the operator key. */
   operatorKeyHash: Buffer
   rateLimits: RateLimits
+  secrets: SecretMemory
+  headStarts: HeadStarts
 }
 
 const OPERATOR_SCOPES: ReadonlySet<string> = new Set(SCOPES)
@@ -27,8 +30,7 @@ const OPERATOR_SCOPES: ReadonlySet<string> = new Set(SCOPES)
  * in its config; one that says nothing is refused by a test, and by the code below.
  */
 export const authentication = fastifyPlugin<AuthenticationOptions>(async (app, options) => {
-  const { rateLimits } = options
-  const secrets = createSecretMemory()
+  const { rateLimits, headStarts } = options
   app.decorateRequest('actor', null)
   app.addHook('onRequest', async (request, reply) => {
     if (request.is404) return
@@ -48,10 +50,10 @@ export const authentication = fastifyPlugin<AuthenticationOptions>(async (app, o
         options,
       )
     } else {
-      request.actor = await authenticateApiKey(request, credential, secrets, options)
+      request.actor = await authenticateApiKey(request, credential, options)
       if (isOperatorRoute === true) throw missingScope('This route needs the operator key.')
     }
-    const verdict = rateLimits.take(bucketOf(request))
+    const verdict = headStarts.get(request.raw)?.verdict ?? rateLimits.take(bucketOf(request))
     rateLimits.apply(reply, verdict instanceof Promise ? await verdict : verdict)
     if (scope !== undefined && request.actor !== null && !request.actor.scopes.has(scope))
       throw missingScope(`This key lacks the scope ${scope}.`)
@@ -87,8 +89,7 @@ function bearerOf(request: FastifyRequest): string {
 async function authenticateApiKey(
   request: FastifyRequest,
   secret: string,
-  secrets: SecretMemory,
-  { apiKeys, rateLimits }: AuthenticationOptions,
+  { apiKeys, rateLimits, secrets, headStarts }: AuthenticationOptions,
 ): Promise<Actor> {
   try {
     const { copy, apiKey, provenAtSeq } = await apiKeys.authenticate(
@@ -97,6 +98,7 @@ async function authenticateApiKey(
         beforeLookUp: tenantId => rateLimits.refuseIfExhausted(clientAddress(request), tenantId),
         afterFailure: tenantId => rateLimits.noteFailure(clientAddress(request), tenantId),
       },
+      headStarts.get(request.raw)?.copy,
     )
     const { tenantId } = copy
     const asked = request.headers['x-tenant-id']

@@ -8,7 +8,7 @@ import { type DestinationStream, pino } from 'pino'
 import { toSafeLine } from './log-line.ts'
 import './problem-handler.ts'
 import './request-context.ts'
-import { createRequestLine, type WriteRequestLine } from './request-line.ts'
+import type { RequestFacts, WriteRequestLine } from './request-line.ts'
 import './route-config.ts'
 
 export interface LoggerOptions {
@@ -62,9 +62,9 @@ export function createLogDestination(): DestinationStream {
 export class RequestLog extends LogController {
   readonly #write: WriteRequestLine
 
-  constructor(logger: FastifyBaseLogger) {
+  constructor(write: WriteRequestLine) {
     super({ requestIdLogLabel: 'request_id' })
-    this.#write = createRequestLine(logger)
+    this.#write = write
   }
 
   override incomingRequest(): void {}
@@ -79,7 +79,7 @@ export class RequestLog extends LogController {
   ): void {
     const { config, url } = request.routeOptions
     const isPlain = !error && config.quiet !== true && request.problem?.internal === undefined
-    if (isPlain && this.#write(request, reply)) return
+    if (isPlain && this.#write(toFacts(request, reply))) return
     const line = {
       method: request.method,
       // The pattern, never the URL: that holds ids, filters and whatever a caller put there.
@@ -96,6 +96,17 @@ export class RequestLog extends LogController {
     else request.log.info(line, 'request completed')
   }
 }
+
+const toFacts = (request: FastifyRequest, reply: FastifyReply): RequestFacts => ({
+  requestId: request.id,
+  method: request.method,
+  route: request.routeOptions.url ?? null,
+  status: reply.statusCode,
+  durationMs: reply.elapsedTime,
+  tenantId: request.actor?.tenantId ?? null,
+  actor: request.actor?.actor ?? null,
+  code: request.problem?.code ?? null,
+})
 
 const MAX_STACK_CHARS = 4_000
 const MAX_CAUSES = 4

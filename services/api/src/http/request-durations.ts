@@ -15,6 +15,7 @@ const CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx']
  */
 export function createRequestDurations(registry: Registry) {
   const series: Series[] = []
+  const routes = new Map<string, RouteDurations>()
   // Its types know only its own classes; it asks a metric for no more than this.
   registry.registerMetric({
     name: NAME,
@@ -30,9 +31,12 @@ export function createRequestDurations(registry: Registry) {
     },
   } as never)
   return {
+    /** The same for the same route, whoever asks. */
     forRoute(method: string, route: string): RouteDurations {
+      const known = routes.get(`${method} ${route}`)
+      if (known !== undefined) return known
       const ofClass: (Series | undefined)[] = []
-      return {
+      const made: RouteDurations = {
         observe(statusCode, seconds) {
           const index = Math.floor(statusCode / 100) - 1
           const found = ofClass[index] ?? createSeries(method, route, CLASSES[index] ?? 'other')
@@ -47,6 +51,8 @@ export function createRequestDurations(registry: Registry) {
           found.buckets[bucket] = (found.buckets[bucket] ?? 0) + 1
         },
       }
+      routes.set(`${method} ${route}`, made)
+      return made
     },
   }
 }

@@ -1,11 +1,23 @@
-import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyBaseLogger } from 'fastify'
 import { type DestinationStream, pino } from 'pino'
 import { systemClock } from '../shared/clock.ts'
-import './problem-handler.ts'
-import './request-context.ts'
 
-/** Writes the line of a request that went as it should. False: this logger does not want it. */
-export type WriteRequestLine = (request: FastifyRequest, reply: FastifyReply) => boolean
+/** What the line of a request says. All of it is ours and in order as it is. */
+export interface RequestFacts {
+  requestId: string
+  method: string
+  /** The pattern, never the URL; null where there is no such route. */
+  route: string | null
+  status: number
+  durationMs: number
+  tenantId: string | null
+  actor: string | null
+  /** Of the problem that it was answered with. */
+  code: string | null
+}
+
+/** Writes the line of a request that went as it should. False: this logger cannot be written to. */
+export type WriteRequestLine = (facts: RequestFacts) => boolean
 
 const INFO = 30
 
@@ -19,16 +31,13 @@ export function createRequestLine(logger: FastifyBaseLogger): WriteRequestLine {
   if (stream === null) return () => false
   // A level that has no number is "silent".
   if ((pino.levels.values[logger.level] ?? Number.POSITIVE_INFINITY) > INFO) return () => true
-  return (request, reply) => {
-    const { actor, problem } = request
-    const route = request.routeOptions.url
-    const durationMs = Math.round(reply.elapsedTime * 100) / 100
+  return ({ requestId, method, route, status, durationMs, tenantId, actor, code }) => {
     stream.write(
-      `{"level":"info","time":"${isoNow()}","request_id":"${request.id}",` +
-        `"method":"${request.method}","route":${route === undefined ? 'null' : `"${route}"`},` +
-        `"status":${reply.statusCode},"duration_ms":${durationMs}` +
-        (actor === null ? '' : `,"tenant_id":"${actor.tenantId}","actor":"${actor.actor}"`) +
-        (problem === null ? '' : `,"code":"${problem.code}"`) +
+      `{"level":"info","time":"${isoNow()}","request_id":"${requestId}",` +
+        `"method":"${method}","route":${route === null ? 'null' : `"${route}"`},` +
+        `"status":${status},"duration_ms":${Math.round(durationMs * 100) / 100}` +
+        (tenantId === null ? '' : `,"tenant_id":"${tenantId}","actor":"${actor}"`) +
+        (code === null ? '' : `,"code":"${code}"`) +
         ',"msg":"request completed"}\n',
     )
     return true

@@ -3,6 +3,8 @@ import { type PresentedSecret, readSecret } from '../api-keys/api-key-secret.ts'
 /** What was read from the secrets that open connections brought. */
 export interface SecretMemory {
   read(connection: object, secret: string): PresentedSecret
+  /** Null where the connection has not brought this secret before. */
+  recall(connection: object, secret: string): PresentedSecret | null
 }
 
 /**
@@ -13,13 +15,18 @@ export interface SecretMemory {
  */
 export function createSecretMemory(): SecretMemory {
   const lastOf = new WeakMap<object, { secret: string; presented: PresentedSecret }>()
-  return {
-    read(connection, secret) {
+  const memory: SecretMemory = {
+    recall(connection, secret) {
       const last = lastOf.get(connection)
-      if (last?.secret === secret) return last.presented
+      return last?.secret === secret ? last.presented : null
+    },
+    read(connection, secret) {
+      const known = memory.recall(connection, secret)
+      if (known !== null) return known
       const presented = readSecret(secret)
       lastOf.set(connection, { secret, presented })
       return presented
     },
   }
+  return memory
 }

@@ -2,7 +2,8 @@ import type { Pool, PoolClient } from 'pg'
 import { newId } from '../shared/ids.ts'
 import { createTurns } from '../shared/turns.ts'
 import { MAX_ACCESS_TOKEN_TTL_SECONDS } from '../tenants/tenants.schema.ts'
-import { COVERED_BY_PENDING } from './sessions.sql.ts'
+import { ANY_PENDING, COVERED_BY_PENDING } from './sessions.sql.ts'
+import { runSmallBatch } from './small-batch.store.ts'
 
 export interface BulkFilters {
   userId?: string | undefined
@@ -45,10 +46,12 @@ export interface BulkRevokeStore {
     alongside?: Alongside,
   ): Promise<BulkResult>
   /**
-   * Lets some rows follow.
-   * @returns whether all have.
+   * Lets some rows follow: the first ones behind a place, in the order of ids.
+   * @param afterId where the batch before came to; at first the empty string.
+   * @returns where this one came to: the empty string where it came to the end and rows are left
+   *   that somebody held; null when all have followed.
    */
-  applyBatch(bulk: PendingBulk, batchSize: number): Promise<boolean>
+  applyBatch(bulk: PendingBulk, afterId: string, batchSize: number): Promise<string | null>
   /** What a node that died may have left. */
   listPending(tenantId: string): Promise<PendingBulk[]>
 }
@@ -102,19 +105,14 @@ export function createBulkRevokeStore(pool: Pool): BulkRevokeStore {
       return turns.take(tenantId, () => withTurn(pool, tenantId, revokeInTurn))
     },
 
-    async applyBatch({ tenantId, seq }, batchSize) {
-      const { rowCount } = await pool.query({
-        name: 'apply_bulk',
-        text: APPLY_BATCH,
-        values: [tenantId, seq, batchSize],
-      })
-      if ((rowCount ?? 0) >= batchSize) return false
-      const { rowCount: finished } = await pool.query({
-        name: 'finish_bulk',
-        text: FINISH_BULK,
-        values: [tenantId, seq],
-      })
-      return finished === 1
+    async applyBatch({ tenantId, seq }, afterId, batchSize) {
+      const bulk = await findUnfollowed(pool, tenantId, seq)
+      if (bulk === null) return null
+      const batch = await runSmallBatch<Batch>(pool, applyStatement(bulk, afterId, batchSize))
+      const { size = 0, lastId = null } = batch.rows[0] ?? {}
+      if (size === batchSize) return lastId
+      const { rowCount: finished } = await runSmallBatch(pool, finishStatement(bulk))
+      return finished === 1 ? null : ''
     },
 
     async listPending(tenantId) {
@@ -184,15 +182,46 @@ interface Counts {
   unsettled: number
 }
 
+/**
+ * Where nothing is pending, as nearly always, the count asks for nothing that the index on the end
+ * of active sessions does not hold, so no row is read: a million take a tenth of a second. That is
+ * asked before: bulk revokes take turns, so none becomes pending meanwhile.
+ */
 async function countActive(
   client: Pick<PoolClient, 'query'>,
   tenantId: string,
-  { userId, orgId, appId, exceptSessionId }: BulkFilters,
+  filters: BulkFilters,
   now: Date,
   beforeGeneration: number | null,
 ): Promise<Counts> {
+  const { rows: asked } = await client.query<{ isAnyPending: boolean }>(
+    `SELECT ${ANY_PENDING} AS "isAnyPending"`,
+    [tenantId],
+  )
   const values: unknown[] = [tenantId, now]
-  const conditions = ["session.state = 'active'"]
+  const conditions = activeSessions(filters, beforeGeneration, values)
+  const isCovered = asked[0]?.isAnyPending === false ? 'false' : COVERED_BY_PENDING
+  const text = `
+    SELECT
+      count(*) FILTER (WHERE session.ends_at > $2 AND NOT ${isCovered}) AS count,
+      count(*) AS unsettled
+    FROM sessions AS session
+    WHERE ${conditions}`
+  const { rows } = await client.query<Counts>(unhurried(text, values))
+  return rows[0] ?? { count: 0, unsettled: 0 }
+}
+
+/**
+ * SQL for the active sessions of the tenant, $1, that a bulk revoke is about. It holds only what this
+ * one filters by: where any might be left out, no index would serve.
+ * @param values of the statement; what the filters need is added.
+ */
+function activeSessions(
+  { userId, orgId, appId, exceptSessionId }: BulkFilters,
+  beforeGeneration: number | null,
+  values: unknown[],
+): string {
+  const conditions = ['session.tenant_id = $1', "session.state = 'active'"]
   const add = (condition: string, value: unknown): void => {
     if (value === undefined || value === null) return
     values.push(value)
@@ -203,14 +232,7 @@ async function countActive(
   add('app_id =', appId)
   add('id <>', exceptSessionId)
   add('generation <', beforeGeneration)
-  const text = `
-    SELECT
-      count(*) FILTER (WHERE session.ends_at > $2 AND NOT ${COVERED_BY_PENDING}) AS count,
-      count(*) AS unsettled
-    FROM sessions AS session
-    WHERE session.tenant_id = $1 AND ${conditions.join(' AND ')}`
-  const { rows } = await client.query<Counts>(unhurried(text, values))
-  return rows[0] ?? { count: 0, unsettled: 0 }
+  return conditions.join(' AND ')
 }
 
 /** Counting millions of sessions takes longer than anything else does. */
@@ -264,35 +286,71 @@ const WRITE_BULK = `
   )
   SELECT seq FROM change`
 
+/** A bulk revoke as its row tells it. */
+interface UnfollowedBulk {
+  tenantId: string
+  seq: number
+  filters: BulkFilters
+  generation: number
+}
+
+async function findUnfollowed(
+  pool: Pool,
+  tenantId: string,
+  seq: number,
+): Promise<UnfollowedBulk | null> {
+  const { rows } = await pool.query<BulkFilters & { generation: number }>({
+    name: 'find_unfollowed_bulk',
+    text: `
+      SELECT user_id AS "userId", org_id AS "orgId", app_id AS "appId",
+        except_session_id AS "exceptSessionId", generation
+      FROM tenant_changes WHERE tenant_id = $1 AND seq = $2 AND applied_at IS NULL`,
+    values: [tenantId, seq],
+  })
+  if (rows[0] === undefined) return null
+  const { generation, ...filters } = rows[0]
+  return { tenantId, seq, filters, generation }
+}
+
+interface Batch {
+  size: number
+  lastId: string | null
+}
+
 /**
- * The sessions that a bulk revoke is about and whose rows are not settled. Those whose time was up
- * before are among them: it is not over while one that is being prolonged could slip out of it.
+ * Those whose time was up before are among them: a bulk revoke is not over while one that is being
+ * prolonged could slip out of it. Rows that a refresh holds at this moment are left for later:
+ * nothing here waits. A batch begins behind the one before, for what lies before that are the places
+ * in the index that all the rows before have left.
  */
-const NOT_FOLLOWED = `
-  session.tenant_id = bulk.tenant_id AND session.state = 'active'
-  AND session.generation < bulk.generation
-  AND (bulk.user_id IS NULL OR session.user_id = bulk.user_id)
-  AND (bulk.org_id IS NULL OR session.org_id = bulk.org_id)
-  AND (bulk.app_id IS NULL OR session.app_id = bulk.app_id)
-  AND (bulk.except_session_id IS NULL OR session.id <> bulk.except_session_id)`
+function applyStatement(bulk: UnfollowedBulk, afterId: string, batchSize: number) {
+  const values: unknown[] = [bulk.tenantId, bulk.seq, batchSize, afterId]
+  const text = `
+    WITH batch AS MATERIALIZED (
+      SELECT session.ctid AS place, session.id FROM sessions AS session
+      WHERE ${activeSessions(bulk.filters, bulk.generation, values)} AND session.id > $4
+      ORDER BY session.id LIMIT $3 FOR UPDATE SKIP LOCKED
+    ), followed AS (
+      UPDATE sessions AS session
+      SET state = CASE WHEN session.ends_at > bulk.created_at THEN 'revoked' ELSE 'expired' END,
+          revoked_at = CASE WHEN session.ends_at > bulk.created_at THEN bulk.created_at END,
+          revoked_by = CASE WHEN session.ends_at > bulk.created_at THEN bulk.revoked_by END,
+          revoke_reason = CASE WHEN session.ends_at > bulk.created_at THEN bulk.reason END
+      FROM tenant_changes AS bulk
+      WHERE session.ctid = ANY (ARRAY(SELECT place FROM batch))
+        AND bulk.tenant_id = $1 AND bulk.seq = $2
+    )
+    SELECT count(*) AS size, max(id) AS "lastId" FROM batch`
+  return { text, values }
+}
 
-// Rows that a refresh holds at this moment are left to the next batch: nothing here waits.
-const APPLY_BATCH = `
-  UPDATE sessions AS ended
-  SET state = CASE WHEN batch.is_revoked THEN 'revoked' ELSE 'expired' END,
-      revoked_at = CASE WHEN batch.is_revoked THEN bulk.created_at END,
-      revoked_by = CASE WHEN batch.is_revoked THEN bulk.revoked_by END,
-      revoke_reason = CASE WHEN batch.is_revoked THEN bulk.reason END
-  FROM tenant_changes AS bulk
-  CROSS JOIN LATERAL (
-    SELECT session.id, session.ends_at > bulk.created_at AS is_revoked
-    FROM sessions AS session WHERE ${NOT_FOLLOWED}
-    LIMIT $3 FOR UPDATE SKIP LOCKED
-  ) AS batch
-  WHERE bulk.tenant_id = $1 AND bulk.seq = $2
-    AND ended.tenant_id = bulk.tenant_id AND ended.id = batch.id`
-
-const FINISH_BULK = `
-  UPDATE tenant_changes AS bulk SET applied_at = now()
-  WHERE bulk.tenant_id = $1 AND bulk.seq = $2
-    AND NOT EXISTS (SELECT FROM sessions AS session WHERE ${NOT_FOLLOWED})`
+function finishStatement(bulk: UnfollowedBulk) {
+  const values: unknown[] = [bulk.tenantId, bulk.seq]
+  const text = `
+    UPDATE tenant_changes SET applied_at = now()
+    WHERE tenant_id = $1 AND seq = $2
+      AND NOT EXISTS (
+        SELECT FROM sessions AS session
+        WHERE ${activeSessions(bulk.filters, bulk.generation, values)})`
+  return { text, values }
+}

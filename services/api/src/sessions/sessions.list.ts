@@ -1,6 +1,7 @@
 import {
   ANY_PENDING,
   COVERED_BY_PENDING,
+  NO_PENDING_BULK,
   SESSION_COLUMNS,
   WITH_PENDING_BULK,
 } from './sessions.sql.ts'
@@ -64,7 +65,7 @@ export function listSessionsStatement(
     text: `
       SELECT ${SESSION_COLUMNS}
       FROM ${mergedPage(branches)} AS session
-      ${WITH_PENDING_BULK}
+      ${filters.status === 'active' ? NO_PENDING_BULK : WITH_PENDING_BULK}
       ORDER BY session.id DESC`,
     values,
   }

@@ -29,6 +29,12 @@ export const WITH_PENDING_BULK = `
     WHERE ${ANY_PENDING} AND session.state = 'active' AND ${COVERS} ORDER BY bulk.seq LIMIT 1
   ) AS bulk ON true`
 
+/** The same for rows of which it is known already that none covers them. */
+export const NO_PENDING_BULK = `
+  CROSS JOIN (
+    SELECT NULL::timestamptz AS created_at, NULL::text AS revoked_by, NULL::text AS reason
+  ) AS bulk`
+
 export const SESSION_COLUMNS = `
   session.tenant_id AS "tenantId", session.id, session.user_id AS "userId",
   session.org_id AS "orgId", session.app_id AS "appId", session.role,
