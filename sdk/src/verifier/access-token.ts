@@ -104,17 +104,17 @@ export function checkTimes(claims: AccessTokenClaims, nowMs: number): TokenInval
 
 /**
  * A header that no key of ours writes: is it a well-formed access token of somebody else (its
- * signature can't be good here), or not one at all? Decides only the reason, never the verdict.
+ * signature can't be good here), or not one at all? Decides only the reason, never the verdict. What
+ * the claims say is not looked at, as with every signature that is not good (RFC 7519, 7.2).
  */
 export function classifyForeignToken(parts: TokenParts): TokenInvalidReason {
   const header = decodeBase64urlText(parts.header)
-  const payload = decodeBase64urlText(parts.payload)
-  if (header === null || payload === null) return 'malformed'
+  if (header === null || decodeBase64url(parts.payload) === null) return 'malformed'
   if (parts.signature !== '' && decodeBase64url(parts.signature) === null) return 'malformed'
   const fields = parseObject(header)
   if (fields === null || typeof fields.alg !== 'string' || fields.crit !== undefined)
     return 'malformed'
-  return parseObject(payload) === null ? 'malformed' : 'signature_invalid'
+  return 'signature_invalid'
 }
 
 /**
