@@ -29,13 +29,13 @@ export function createBulkFollowers({ store, onError }: BulkFollowersDeps): Bulk
 
   const run = async (bulk: PendingBulk): Promise<void> => {
     let failures = 0
-    let afterId = ''
+    let fromId = ''
     while (!isClosing && failures < MAX_RETRIES) {
       try {
         const began = systemClock.monotonicMs()
-        const cameTo = await store.applyBatch(bulk, afterId, BATCH_SIZE)
-        if (cameTo === null) return
-        afterId = cameTo
+        const beganAt = await store.applyBatch(bulk, fromId, BATCH_SIZE)
+        if (beganAt === null) return
+        fromId = beganAt
         await pause(Math.max(systemClock.monotonicMs() - began, MIN_REST_MS))
       } catch (error) {
         failures++

@@ -46,12 +46,12 @@ export interface BulkRevokeStore {
     alongside?: Alongside,
   ): Promise<BulkResult>
   /**
-   * Lets some rows follow: the first ones behind a place, in the order of ids.
-   * @param afterId where the batch before came to; at first the empty string.
-   * @returns where this one came to: the empty string where it came to the end and rows are left
-   *   that somebody held; null when all have followed.
+   * Lets some rows follow: the first ones from a place on, in the order of ids.
+   * @param fromId where the batch before began; at first the empty string.
+   * @returns where this one began; the empty string where it came to the end and rows are left that
+   *   somebody held; null when all have followed.
    */
-  applyBatch(bulk: PendingBulk, afterId: string, batchSize: number): Promise<string | null>
+  applyBatch(bulk: PendingBulk, fromId: string, batchSize: number): Promise<string | null>
   /** What a node that died may have left. */
   listPending(tenantId: string): Promise<PendingBulk[]>
 }
@@ -105,12 +105,12 @@ export function createBulkRevokeStore(pool: Pool): BulkRevokeStore {
       return turns.take(tenantId, () => withTurn(pool, tenantId, revokeInTurn))
     },
 
-    async applyBatch({ tenantId, seq }, afterId, batchSize) {
+    async applyBatch({ tenantId, seq }, fromId, batchSize) {
       const bulk = await findUnfollowed(pool, tenantId, seq)
       if (bulk === null) return null
-      const batch = await runSmallBatch<Batch>(pool, applyStatement(bulk, afterId, batchSize))
-      const { size = 0, lastId = null } = batch.rows[0] ?? {}
-      if (size === batchSize) return lastId
+      const { rows } = await runSmallBatch<Batch>(pool, applyStatement(bulk, fromId, batchSize))
+      const { size = 0, firstId = null } = rows[0] ?? {}
+      if (size === batchSize) return firstId
       const { rowCount: finished } = await runSmallBatch(pool, finishStatement(bulk))
       return finished === 1 ? null : ''
     },
@@ -314,21 +314,24 @@ async function findUnfollowed(
 
 interface Batch {
   size: number
-  lastId: string | null
+  firstId: string | null
 }
 
 /**
  * Those whose time was up before are among them: a bulk revoke is not over while one that is being
  * prolonged could slip out of it. Rows that a refresh holds at this moment are left for later:
- * nothing here waits. A batch begins behind the one before, for what lies before that are the places
- * in the index that all the rows before have left.
+ * nothing here waits.
+ *
+ * A batch begins where the one before began, and not at the first id: the index still holds a place
+ * for each row that has followed, and Postgres reads the row to find that it has. Passing them once
+ * marks them, so that the last look, whether any is left, need not.
  */
-function applyStatement(bulk: UnfollowedBulk, afterId: string, batchSize: number) {
-  const values: unknown[] = [bulk.tenantId, bulk.seq, batchSize, afterId]
+function applyStatement(bulk: UnfollowedBulk, fromId: string, batchSize: number) {
+  const values: unknown[] = [bulk.tenantId, bulk.seq, batchSize, fromId]
   const text = `
     WITH batch AS MATERIALIZED (
       SELECT session.ctid AS place, session.id FROM sessions AS session
-      WHERE ${activeSessions(bulk.filters, bulk.generation, values)} AND session.id > $4
+      WHERE ${activeSessions(bulk.filters, bulk.generation, values)} AND session.id >= $4
       ORDER BY session.id LIMIT $3 FOR UPDATE SKIP LOCKED
     ), followed AS (
       UPDATE sessions AS session
@@ -340,7 +343,7 @@ function applyStatement(bulk: UnfollowedBulk, afterId: string, batchSize: number
       WHERE session.ctid = ANY (ARRAY(SELECT place FROM batch))
         AND bulk.tenant_id = $1 AND bulk.seq = $2
     )
-    SELECT count(*) AS size, max(id) AS "lastId" FROM batch`
+    SELECT count(*) AS size, min(id) AS "firstId" FROM batch`
   return { text, values }
 }
 
@@ -351,6 +354,7 @@ function finishStatement(bulk: UnfollowedBulk) {
     WHERE tenant_id = $1 AND seq = $2
       AND NOT EXISTS (
         SELECT FROM sessions AS session
-        WHERE ${activeSessions(bulk.filters, bulk.generation, values)})`
+        WHERE ${activeSessions(bulk.filters, bulk.generation, values)}
+        ORDER BY session.id LIMIT 1)`
   return { text, values }
 }

@@ -1,4 +1,4 @@
-import type { Keyring } from '../signing-keys/keyring.ts'
+import type { Keyring, TokenKey } from '../signing-keys/keyring.ts'
 
 /** The claims of an access token: RFC 9068, and what Sesame adds. Times are in seconds. */
 export interface AccessTokenClaims {
@@ -92,6 +92,12 @@ export function authenticateToken(
   if (claims.iss !== issuer) return refuse('issuer_invalid')
   if (claims.aud !== audience) return refuse('audience_invalid')
   return { valid: true, claims }
+}
+
+/** The key that a token says it was signed with; null where it is none of the tenant's. */
+export function keyOf(keyring: Keyring, token: string, nowMs: number): TokenKey | null {
+  const headerEnd = token.indexOf('.')
+  return headerEnd < 1 ? null : keyring.findByHeader(token.slice(0, headerEnd), nowMs)
 }
 
 /** Null when the token is good now. `exp` has no leeway: a token ends when it says. */
