@@ -1,5 +1,10 @@
 import type { Pool } from 'pg'
-import { COVERED_BY_PENDING, SESSION_COLUMNS, WITH_PENDING_BULK } from '../sessions/sessions.sql.ts'
+import {
+  COVERED_BY_PENDING,
+  isAliveAfter,
+  SESSION_COLUMNS,
+  WITH_PENDING_BULK,
+} from '../sessions/sessions.sql.ts'
 import type { StoredSession } from '../sessions/sessions.store.ts'
 import { newId } from '../shared/ids.ts'
 
@@ -115,7 +120,7 @@ const ROTATE = `
           $2 + make_interval(secs => coalesce(($7::jsonb ->> app_id)::int, $6::int))
         )
       )
-    WHERE tenant_id = $1 AND id = $3 AND state = 'active' AND ends_at > greatest($2, now())
+    WHERE tenant_id = $1 AND id = $3 AND ${isAliveAfter('greatest($2, now())')}
       AND refresh_generation = $4 AND refresh_family_hash = $5 AND NOT ${COVERED_BY_PENDING}
     RETURNING session.*
   ), bulk AS (
@@ -132,7 +137,7 @@ const REVOKE_FOR_REUSE = `
   WITH ended AS (
     UPDATE sessions AS session
     SET state = 'revoked', revoked_at = $3, revoked_by = 'system', revoke_reason = $6
-    WHERE tenant_id = $1 AND id = $2 AND state = 'active' AND ends_at > $3
+    WHERE tenant_id = $1 AND id = $2 AND ${isAliveAfter('$3')}
       AND refresh_generation > $4 AND NOT ${COVERED_BY_PENDING}
     RETURNING user_id, token_expires_at, ip_address
   ), change AS (

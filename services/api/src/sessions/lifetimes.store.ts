@@ -1,6 +1,7 @@
 import type { Pool } from 'pg'
 import { DEFAULT_SETTINGS } from '../tenants/tenants.schema.ts'
 import type { Activity } from './activity.ts'
+import { isAliveAfter } from './sessions.sql.ts'
 import { runSmallBatch } from './small-batch.store.ts'
 
 /** How far a walk through a tenant's living sessions is; `held` while somebody else takes a step. */
@@ -76,8 +77,8 @@ const UPDATE_ACTIVITY = `
   ), locked AS MATERIALIZED (
     SELECT session.tenant_id, session.id FROM sessions AS session
     JOIN used ON session.tenant_id = used.tenant_id AND session.id = used.id
-    WHERE session.state = 'active' AND session.last_active_at < used.at
-      AND session.ends_at > greatest($5::timestamptz, now())
+    WHERE session.last_active_at < used.at
+      AND ${isAliveAfter('greatest($5::timestamptz, now())')}
     ORDER BY session.tenant_id, session.id FOR UPDATE OF session SKIP LOCKED
   )
   UPDATE sessions AS session

@@ -1,6 +1,6 @@
 import type { Pool, PoolClient } from 'pg'
 import { createTurns } from '../shared/turns.ts'
-import { COVERED_BY_PENDING } from './sessions.sql.ts'
+import { COVERED_BY_PENDING, isAliveAfter } from './sessions.sql.ts'
 import { insertSession, revokeSessions } from './sessions.statements.ts'
 import type { NewSession } from './sessions.store.ts'
 
@@ -89,7 +89,7 @@ async function listActive(
     text: `
       SELECT session.id FROM sessions AS session
       WHERE session.tenant_id = $1 AND session.user_id = $3 AND session.state = 'active'
-        AND session.ends_at > $2 AND NOT ${COVERED_BY_PENDING}
+        AND ${isAliveAfter('$2')} AND NOT ${COVERED_BY_PENDING}
       ORDER BY session.id`,
     values: [tenantId, createdAt, userId],
   })

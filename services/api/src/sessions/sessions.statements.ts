@@ -1,6 +1,6 @@
 import type { QueryConfig } from 'pg'
 import { newId } from '../shared/ids.ts'
-import { COVERED_BY_PENDING } from './sessions.sql.ts'
+import { COVERED_BY_PENDING, IS_ACTIVE } from './sessions.sql.ts'
 import type { NewSession, Revocation } from './sessions.store.ts'
 
 /** Writes a session and its event; answers with the generation it was born in. */
@@ -93,7 +93,7 @@ const REVOKE_SESSIONS = `
         revoked_by = CASE WHEN session.ends_at > given.at THEN given.revoked_by END,
         revoke_reason = CASE WHEN session.ends_at > given.at THEN given.reason END
     FROM given JOIN locked ON locked.id = given.id
-    WHERE session.tenant_id = $1 AND session.id = given.id AND session.state = 'active'
+    WHERE session.tenant_id = $1 AND session.id = given.id AND ${IS_ACTIVE}
       AND NOT ${COVERED_BY_PENDING}
     RETURNING session.id, session.user_id, session.token_expires_at, session.state, given.at,
       given.revoked_by, given.reason, given.event_id

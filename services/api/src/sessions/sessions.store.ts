@@ -1,7 +1,12 @@
 import type { Pool, QueryConfig } from 'pg'
 import { newId } from '../shared/ids.ts'
 import { listSessionsStatement, type SessionFilters } from './sessions.list.ts'
-import { COVERED_BY_PENDING, SESSION_COLUMNS, WITH_PENDING_BULK } from './sessions.sql.ts'
+import {
+  COVERED_BY_PENDING,
+  isAliveAfter,
+  SESSION_COLUMNS,
+  WITH_PENDING_BULK,
+} from './sessions.sql.ts'
 import { insertSession, revokeSessions } from './sessions.statements.ts'
 
 /** A session as reading finds it: what a bulk revoke decided counts before its row has followed. */
@@ -185,7 +190,7 @@ const UPDATE_SESSION = `
       role = CASE WHEN $5 THEN $6 ELSE role END,
       org_id = CASE WHEN $7 THEN $8 ELSE org_id END,
       generation = CASE WHEN $7 THEN sesame_birth_generation($1) ELSE generation END
-    WHERE tenant_id = $1 AND id = $2 AND state = 'active' AND ends_at > $3
+    WHERE tenant_id = $1 AND id = $2 AND ${isAliveAfter('$3')}
       AND NOT ${COVERED_BY_PENDING}
     RETURNING user_id, token_expires_at
   ), change AS (

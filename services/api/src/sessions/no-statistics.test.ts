@@ -1,0 +1,72 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createTestApp, type TestApp, type TestTenant } from '../../test/test-app.ts'
+
+const SESSIONS = 2_000
+const CALLS = 20
+/** Of the table, by any index or none: for a statement that names one session. */
+const MOST_ROWS_A_CALL = 5
+
+let sesame: TestApp
+let tenant: TestTenant
+let sessions: { id: string; refreshToken: string }[]
+
+/** A service as it is in its first minute: thousands of sessions, and Postgres has not looked at them. */
+beforeAll(async () => {
+  sesame = await createTestApp()
+  await sql('ALTER TABLE sessions SET (autovacuum_enabled = false)')
+  tenant = await sesame.tenant({ settings: { rate_limit_per_second: 1_000_000 } })
+  sessions = []
+  for (let n = 0; n < CALLS; n++) {
+    const { session, refresh_token } = await tenant.session({ user_id: `usr_${n}` })
+    sessions.push({ id: session.id, refreshToken: refresh_token })
+  }
+  await sql(
+    `INSERT INTO sessions SELECT (jsonb_populate_record(session, jsonb_build_object(
+       'id', 'ses_' || lpad(n::text, 26, '0'), 'user_id', 'other_' || n))).*
+     FROM sessions AS session, generate_series(1, $1::int) AS n WHERE session.id = $2`,
+    [SESSIONS, sessions[0]?.id],
+  )
+})
+afterAll(() => sesame.close())
+
+const sql = (text: string, values: unknown[] = []) => sesame.node.database.pool.query(text, values)
+
+/** How many rows of the table were read, by all connections, once they have told. */
+async function rowsRead(): Promise<number> {
+  const read = async () => {
+    await sql('SELECT pg_stat_force_next_flush()')
+    const { rows } = await sql(
+      `SELECT (SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = 'sessions')
+         + sum(idx_tup_read) AS read FROM pg_stat_user_indexes WHERE relname = 'sessions'`,
+    )
+    return Number(rows[0].read)
+  }
+  // A connection tells a second after its statement at the latest, when it is used again.
+  await sleep(1_100)
+  for (let n = 0; n < 20; n++) await Promise.all(Array.from({ length: 10 }, () => sql('SELECT 1')))
+  return read()
+}
+
+describe('while Postgres has no statistics, one session is found by its id', () => {
+  const calls: [name: string, call: (n: number) => Promise<{ status: number }>][] = [
+    ['refresh', n => refresh(n)],
+    ['a refresh that is repeated', n => refresh(n)],
+    ['update', n => tenant.call('PATCH', pathOf(n), { body: { role: 'admin' } })],
+    ['get', n => tenant.call('GET', pathOf(n))],
+    ['revoke', n => tenant.call('DELETE', pathOf(n))],
+  ]
+  const pathOf = (n: number) => `/v1/sessions/${sessions[n]?.id}`
+  const refresh = (n: number) =>
+    tenant.call('POST', '/v1/sessions/refresh', {
+      body: { refresh_token: sessions[n]?.refreshToken },
+    })
+
+  it.each(calls)('%s', async (_, call) => {
+    const before = await rowsRead()
+    for (let n = 0; n < CALLS; n++) expect((await call(n)).status).toBeLessThan(300)
+    const read = (await rowsRead()) - before
+    expect(read).toBeGreaterThan(0)
+    expect(read / CALLS).toBeLessThanOrEqual(MOST_ROWS_A_CALL)
+  })
+})
