@@ -33,6 +33,8 @@ const SETTINGS = {
   fsync: 'on',
   synchronous_commit: 'on',
   full_page_writes: 'on',
+  // The first write to a page after a checkpoint logs all of it.
+  wal_compression: 'on',
   max_connections: '100',
   shared_buffers: '128MB',
   huge_pages: 'off',

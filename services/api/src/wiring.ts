@@ -185,6 +185,7 @@ function createBackground({ database: { pool }, clock, log }: WorkerServiceDeps)
   })
   const bulk = createBulkRevokeStore(pool)
   const followers = createBulkFollowers({
+    clock,
     store: bulk,
     onError: error => log.error({ err: error }, 'a batch of a bulk revoke failed'),
   })

@@ -2,13 +2,11 @@ import { listSessionsStatement } from '../../src/sessions/sessions.list.ts'
 import { createMasterKey } from '../../src/shared/crypto.ts'
 import { createCursors } from '../../src/shared/cursor.ts'
 import { compare, measure } from '../compare.ts'
-import type { Figure, Form, Part } from '../figures.ts'
+import type { Figure, Part } from '../figures.ts'
 import type { Call } from '../load.ts'
-import { copySessions } from '../many-sessions.ts'
+import { fillLargeTable } from '../many-sessions.ts'
 import type { World } from '../world.ts'
 
-/** Of one tenant, half of them ended; as many again belong to another. */
-const SESSIONS: Record<Form['name'], number> = { quick: 450_000, full: 2_000_000 }
 const PAGE = 20
 const DEEP_PAGE = 10_000
 const WARM_UP_REQUESTS = 200
@@ -19,8 +17,7 @@ export const depthPart: Part = {
   name: 'depth',
   isQuick: false,
   async run(world, form) {
-    const sessions = SESSIONS[form.name]
-    await fill(world, sessions)
+    const sessions = await fillLargeTable(world, form)
     const lastId = await idAbove(world, (DEEP_PAGE - 1) * PAGE)
     const [first, deep] = [listCall(world, null), listCall(world, lastId)]
     const side = (call: Call) => async (requests: number) => {
@@ -51,12 +48,6 @@ function listCall({ headers, tenantId, masterKey }: World, beforeId: string | nu
   const cursors = createCursors(createMasterKey(masterKey))
   const query = beforeId === null ? '' : `?cursor=${cursors.seal(scope, beforeId)}`
   return { method: 'GET', path: `/v1/sessions${query}`, headers, expects: '"has_more":true' }
-}
-
-async function fill(world: World, sessions: number): Promise<void> {
-  const other = 'tnt_00000000000000000000000009'
-  for (const tenantId of [world.tenantId, other])
-    await copySessions(world, { tenantId, sessions, isHalfEnded: true })
 }
 
 async function idAbove({ pool, tenantId }: World, depth: number): Promise<string> {

@@ -1,9 +1,10 @@
-import { systemClock } from '../shared/clock.ts'
+import type { Clock } from '../shared/clock.ts'
 import type { BulkRevokeStore, PendingBulk } from './bulk-revoke.store.ts'
 
 /**
  * Lets the rows of bulk revokes follow, in small batches. After each comes a rest as long as the batch
- * took, so a million rows take half of one core at most, and less where Postgres is busy with others. What a node does not finish, the next look of any node goes on with.
+ * took, so a million rows take half of one core at most, and less where Postgres is busy with others.
+ * What a node does not finish, the next look of any node goes on with.
  */
 export interface BulkFollowers {
   follow(bulk: PendingBulk): void
@@ -16,14 +17,17 @@ export interface BulkFollowers {
 export interface BulkFollowersDeps {
   store: Pick<BulkRevokeStore, 'applyBatch'>
   onError(error: unknown): void
+  clock: Pick<Clock, 'monotonicMs'>
 }
 
 const BATCH_SIZE = 250
 const MIN_REST_MS = 5
+/** The rest before looking again for rows that somebody held. */
+const HELD_ROWS_MS = 50
 const RETRY_MS = 200
 const MAX_RETRIES = 50
 
-export function createBulkFollowers({ store, onError }: BulkFollowersDeps): BulkFollowers {
+export function createBulkFollowers({ store, onError, clock }: BulkFollowersDeps): BulkFollowers {
   const underWay = new Map<string, Promise<void>>()
   let isClosing = false
 
@@ -32,11 +36,13 @@ export function createBulkFollowers({ store, onError }: BulkFollowersDeps): Bulk
     let fromId = ''
     while (!isClosing && failures < MAX_RETRIES) {
       try {
-        const began = systemClock.monotonicMs()
-        const beganAt = await store.applyBatch(bulk, fromId, BATCH_SIZE)
-        if (beganAt === null) return
-        fromId = beganAt
-        await pause(Math.max(systemClock.monotonicMs() - began, MIN_REST_MS))
+        const began = clock.monotonicMs()
+        const state = await store.applyBatch(bulk, fromId, BATCH_SIZE)
+        // Held: another node goes on with it. If that one dies, the next look finds what it left.
+        if (state.is !== 'going') return
+        fromId = state.fromId
+        const tookMs = clock.monotonicMs() - began
+        await pause(Math.max(tookMs, fromId === '' ? HELD_ROWS_MS : MIN_REST_MS))
       } catch (error) {
         failures++
         onError(error)

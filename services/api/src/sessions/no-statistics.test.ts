@@ -68,6 +68,10 @@ describe('while Postgres has no statistics, as few rows are read as are needed',
     ['list of five', () => list({ limit: '5' })],
     ['sign-in of a user who may have one session', n => signIn(n)],
     ['revoke', n => tenant.call('DELETE', pathOf(n))],
+    [
+      'bulk revoke of a user',
+      n => tenant.call('DELETE', '/v1/sessions', { query: { user_id: `other_${n + 1}` } }),
+    ],
     ['list of a user, revoked', n => list({ user_id: `usr_${n}`, status: 'revoked' })],
   ]
   const pathOf = (n: number) => `/v1/sessions/${sessions[n]?.id}`

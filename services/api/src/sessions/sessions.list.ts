@@ -1,5 +1,6 @@
 import {
   ANY_PENDING,
+  BY_END,
   COVERED_BY_PENDING,
   NO_PENDING_BULK,
   SESSION_COLUMNS,
@@ -88,8 +89,8 @@ const inState = (state: string): string => `session.state = '${state}'`
 
 // Found by expiry, not by walking all that are active: the sweep keeps them few.
 const LAPSED = `(
-  SELECT * FROM sessions
-  WHERE tenant_id = $1 AND state = 'active' AND ends_at <= $2 OFFSET 0)`
+  SELECT * FROM sessions AS session
+  WHERE tenant_id = $1 AND state = 'active' AND ends_at <= $2 AND ${BY_END} OFFSET 0)`
 
 function branchesOf(status: SessionFilters['status'], isFiltered: boolean): Branch[] {
   switch (status) {

@@ -36,6 +36,12 @@ export const NO_PENDING_BULK = `
   ) AS bulk`
 
 /**
+ * Holds for every session, and lets a statement about active ones be served by their index on the end
+ * and the generation. The index asks for it so that no other statement is (see its migration).
+ */
+export const BY_END = "session.ends_at > '-infinity'"
+
+/**
  * Whether `session` is active and ends after a time, said so that no index can be searched by it.
  * For statements that name a session by its id: while Postgres has no statistics of a tenant, it takes
  * "all that are active" for as few as "the one of this id", and reads thousands to find one.

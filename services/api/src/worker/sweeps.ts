@@ -1,4 +1,4 @@
-import { COVERS } from '../sessions/sessions.sql.ts'
+import { BY_END, COVERS } from '../sessions/sessions.sql.ts'
 import { SERVICE_TENANT_ID } from '../shared/ids.ts'
 import { DEFAULT_SETTINGS } from '../tenants/tenants.schema.ts'
 
@@ -43,7 +43,7 @@ export const SWEEPS: readonly Sweep[] = [
     tenants: LIVING_TENANTS,
     table: 'sessions',
     key: 'id',
-    isDue: `session.state = 'active' AND session.ends_at <= now()
+    isDue: `session.state = 'active' AND session.ends_at <= now() AND ${BY_END}
       AND NOT EXISTS (SELECT FROM tenant_changes AS bulk WHERE ${COVERS})`,
     action: `UPDATE sessions SET state = 'expired'`,
   },
