@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { LoadOrder, LoadReport, WireCall } from './load.ts'
 import { openConnection } from './load-connection.ts'
 
@@ -37,9 +38,7 @@ async function run(order: LoadOrder): Promise<LoadReport> {
     for (let n = next++; n < requests; n = next++) {
       const call = calls[(firstCall + n) % calls.length]
       if (call === undefined) throw new Error('there is nothing to send')
-      const due = dueMs(n)
-      if (due > performance.now()) await until(due)
-      const sent = due === 0 ? performance.now() : due
+      const sent = await sendTime(dueMs(n))
       const answer = await connection.send(call.bytes)
       latencies[n] = performance.now() - sent
       const expects = order.expects ?? call.expects
@@ -57,15 +56,15 @@ async function run(order: LoadOrder): Promise<LoadReport> {
   return { durationMs, p50Ms: quantile(0.5), p99Ms: quantile(0.99), collected }
 }
 
-/** Timers are a millisecond coarse: the last part of the wait is spent in turns of the loop. */
-function until(dueMs: number): Promise<void> {
-  return new Promise(resolve => {
-    const check = (): void => {
-      const leftMs = dueMs - performance.now()
-      if (leftMs <= 0) resolve()
-      else if (leftMs > 2) setTimeout(check, leftMs - 1)
-      else setImmediate(check)
-    }
-    check()
-  })
+/**
+ * Since when a request counts as sent. It waits for its time by a timer, which leaves the machine to
+ * the server and is itself late by up to a millisecond: that is not the server's. Where the
+ * connection became free too late, it is: then the request counts from when it was due.
+ *
+ * @param dueMs 0 for at once.
+ */
+async function sendTime(dueMs: number): Promise<number> {
+  if (dueMs !== 0 && dueMs <= performance.now()) return dueMs
+  while (dueMs > performance.now()) await sleep(Math.max(dueMs - performance.now(), 0))
+  return performance.now()
 }

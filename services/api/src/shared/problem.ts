@@ -64,7 +64,12 @@ export class Problem extends Error {
   readonly internal: string | undefined
 
   constructor(code: ProblemCode, options: ProblemOptions = {}) {
+    const { stackTraceLimit } = Error
+    // What a caller did wrong has no place in our code that anybody wants to read, and to find it
+    // costs a tenth of a refusal.
+    if (PROBLEMS[code].status < 500) Error.stackTraceLimit = 0
     super(code, { cause: options.cause })
+    Error.stackTraceLimit = stackTraceLimit
     this.name = 'Problem'
     this.code = code
     this.status = PROBLEMS[code].status
