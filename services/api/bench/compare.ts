@@ -32,19 +32,20 @@ export interface Pairs {
   warmUpRequests: number
 }
 
-/** Interleaved pairs, A B A B: what disturbs the machine disturbs both. */
+/** Interleaved pairs, A B A B, of equal length: what disturbs the machine disturbs both. */
 export async function compare(
   ours: Side,
   theirs: Side,
   { pairs, runSeconds, warmUpRequests }: Pairs,
 ): Promise<Comparison> {
   // Code gets compiled, statements prepared, and both speeds known.
-  const cold = [await ours(warmUpRequests), await theirs(warmUpRequests)]
-  const slowest = Math.min(...cold.map(({ perSecond }) => perSecond))
-  const requests = Math.max(MIN_REQUESTS, Math.round(slowest * runSeconds))
+  const enough = ({ perSecond }: Measured): number =>
+    Math.max(MIN_REQUESTS, Math.round(perSecond * runSeconds))
+  const ourRequests = enough(await ours(warmUpRequests))
+  const theirRequests = enough(await theirs(warmUpRequests))
   const done: { ours: Measured; theirs: Measured }[] = []
   for (let n = 0; n < pairs; n++)
-    done.push({ ours: await ours(requests), theirs: await theirs(requests) })
+    done.push({ ours: await ours(ourRequests), theirs: await theirs(theirRequests) })
   return {
     ours: medians(done.map(pair => pair.ours)),
     theirs: medians(done.map(pair => pair.theirs)),
