@@ -86,7 +86,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const before = (theLongWay: RequestListener): RequestListener =>
     createVerifyShortcut(
       {
-        ...{ apiKeys, freshness, secrets, headStarts, writeLine, log, publicUrl, isStopping },
+        ...{ apiKeys, freshness, secrets, headStarts, writeLine, publicUrl, isStopping },
         take: rateLimits.take,
         verifier: services.verifier,
         durations: metrics.durations.forRoute('POST', VERIFY_PATH),

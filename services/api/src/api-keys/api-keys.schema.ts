@@ -1,6 +1,7 @@
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
 import { idPattern } from '../shared/ids.ts'
 import { Instant, Nullable, PageQuery } from '../shared/schema.ts'
+import { Type } from '../shared/type.ts'
 
 export const SCOPES = [
   'sessions:read',

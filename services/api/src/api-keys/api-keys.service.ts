@@ -40,7 +40,8 @@ export interface ApiKeyService {
    * @param guard told before Postgres is asked about a secret that this node has not seen to be good
    *   (it may throw, to keep those who guess from making work), and of a secret that was wrong. It
    *   gets the tenant that the secret claims, where that tenant is one.
-   * @param copy of the tenant that the secret names, where it was asked for already.
+   * @param copy of the tenant that the secret names, where it was asked for already, and the secret
+   *   was one that this node had seen to be good when it was.
    * @throws Problem api_key_invalid, the same for every reason: unknown, malformed, expired, revoked.
    */
   authenticate(
@@ -173,7 +174,8 @@ export function createApiKeyService(deps: ApiKeyDeps): ApiKeyService {
       const presented = typeof secret === 'string' ? readSecret(secret) : secret
       const { tenantId, hashText } = presented
       const held = tenantId === null ? null : freshness.peek(tenantId)
-      if (held?.apiKeys.has(hashText) !== true) guard.beforeLookUp(held?.tenantId)
+      if (asked === undefined && held?.apiKeys.has(hashText) !== true)
+        guard.beforeLookUp(held?.tenantId)
       const copy = tenantId === null ? null : await (asked ?? freshness.current(tenantId))
       const provenAtSeq = copy?.seq ?? 0
       let apiKey = copy?.apiKeys.get(hashText)

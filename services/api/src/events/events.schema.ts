@@ -1,6 +1,7 @@
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
 import { FOREIGN_ID_PATTERN, idPattern } from '../shared/ids.ts'
 import { Instant, Nullable, PageQuery } from '../shared/schema.ts'
+import { Type } from '../shared/type.ts'
 
 export const EVENT_TYPES = [
   'session.created',

@@ -1,6 +1,6 @@
-import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { newId } from '../shared/ids.ts'
+import { STATUS_CODES } from '../shared/node-http.ts'
 import { Problem } from '../shared/problem.ts'
 import { PROBLEM_CONTENT_TYPE, toProblemDocument } from './problem-document.ts'
 import { securityHeaders } from './security-headers.ts'

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { Type } from 'typebox'
 import { Problem } from '../shared/problem.ts'
+import { Type } from '../shared/type.ts'
 import { ERROR_PAGES_PATH } from './problem-document.ts'
 
 const PAGES_DIR = new URL('../../../../docs/errors/', import.meta.url)

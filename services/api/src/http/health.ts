@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { Type } from 'typebox'
 import { Problem } from '../shared/problem.ts'
+import { Type } from '../shared/type.ts'
 import './route-config.ts'
 
 export interface HealthOptions {

@@ -198,6 +198,19 @@ describe('the reference', () => {
     expect(paths).toEqual((await document()).paths)
   })
 
+  test('answers HEAD, what is still current, other methods and unknown files as they should be', async () => {
+    const url = '/docs/static/logo.svg'
+    const { headers, body } = await app.inject(url)
+    const head = await app.inject({ method: 'HEAD', url })
+    expect(head.headers['content-length']).toBe(`${Buffer.byteLength(body)}`)
+    expect(head.body).toBe('')
+    const current = await app.inject({ url, headers: { 'if-none-match': `${headers.etag}` } })
+    expect([current.statusCode, current.body]).toEqual([304, ''])
+    const wrong = await app.inject({ method: 'POST', url: '/docs/json' })
+    expect([wrong.statusCode, wrong.headers.allow]).toEqual([405, 'GET, HEAD'])
+    expect((await app.inject('/docs/static/none')).json().code).toBe('route_not_found')
+  })
+
   test('does not leak its policy to other routes, nor files beside its own', async () => {
     const other = await app.inject('/jwks')
     expect(other.headers['content-security-policy']).toContain("default-src 'none'")

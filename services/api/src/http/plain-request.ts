@@ -57,8 +57,8 @@ export function readPlainRequest(rawHeaders: readonly string[]): PlainRequest | 
 }
 
 /**
- * The body of a request, if all of it is there and `use` makes something of it. Otherwise null, and
- * the body is still there to be read by somebody else.
+ * The body of a request, if all of it is there and `use` makes something of it. Otherwise, and where
+ * `use` throws, the body is still there to be read by somebody else.
  *
  * @param use gets the body as Latin-1, a character a byte.
  */
@@ -70,7 +70,11 @@ export function takeBody<T>(
   if (!request.complete || request.readableLength !== bodyBytes) return null
   const body: unknown = request.read()
   if (!Buffer.isBuffer(body)) return null
-  const used = use(body.toString('latin1'))
-  if (used === null) request.unshift(body)
+  let used: T | null = null
+  try {
+    used = use(body.toString('latin1'))
+  } finally {
+    if (used === null) request.unshift(body)
+  }
   return used
 }

@@ -1,5 +1,3 @@
-import type { Registry } from 'prom-client'
-
 /** Counts the requests of one route and method. */
 export interface RouteDurations {
   observe(statusCode: number, seconds: number): void
@@ -13,24 +11,11 @@ const CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx']
  * The duration histogram, kept by hand: to find a series of prom-client's own costs a label object
  * and a text key for each request, here it is an index into an array.
  */
-export function createRequestDurations(registry: Registry) {
+export function createRequestDurations() {
   const series: Series[] = []
   const routes = new Map<string, RouteDurations>()
-  // Its types know only its own classes; it asks a metric for no more than this.
-  registry.registerMetric({
-    name: NAME,
-    get: async () => ({
-      name: NAME,
-      help: 'Duration of HTTP requests by route, method and class of status.',
-      type: 'histogram',
-      aggregator: 'sum',
-      values: series.flatMap(valuesOf),
-    }),
-    reset: () => {
-      series.length = 0
-    },
-  } as never)
   return {
+    name: NAME,
     /** The same for the same route, whoever asks. */
     forRoute(method: string, route: string): RouteDurations {
       const known = routes.get(`${method} ${route}`)
@@ -54,6 +39,14 @@ export function createRequestDurations(registry: Registry) {
       routes.set(`${method} ${route}`, made)
       return made
     },
+    /** What prom-client asks of a metric. */
+    read: () => ({
+      name: NAME,
+      help: 'Duration of HTTP requests by route, method and class of status.',
+      type: 'histogram',
+      aggregator: 'sum',
+      values: series.flatMap(valuesOf),
+    }),
   }
 }
 

@@ -1,6 +1,7 @@
-import { createServer, type RequestListener, type Server } from 'node:http'
+import type { RequestListener, Server } from 'node:http'
 import type { FastifyBaseLogger, FastifyHttpOptions } from 'fastify'
 import { newId } from '../shared/ids.ts'
+import { createServer } from '../shared/node-http.ts'
 import { createClientErrorHandler } from './client-errors.ts'
 import { RequestLog } from './logging.ts'
 import { createFrameworkErrorHandler } from './problem-handler.ts'

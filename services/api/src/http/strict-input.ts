@@ -1,13 +1,14 @@
 import type {} from '@fastify/swagger'
 import type { FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
-import { Type } from 'typebox'
 import { Problem } from '../shared/problem.ts'
+import { Type } from '../shared/type.ts'
 import { isFormType, parseForm } from './form-body.ts'
 import { isJsonType, parseJson } from './json-body.ts'
 import { checkRequest } from './request-checks.ts'
 import './route-config.ts'
 import { createRequestValidatorCompiler } from './request-validator.ts'
+import { createResponseSerializerCompiler } from './response-serializer.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -25,6 +26,7 @@ export const strictInput = fp(
   async app => {
     app.decorateRequest('rawBody', null)
     app.setValidatorCompiler(createRequestValidatorCompiler())
+    app.setSerializerCompiler(createResponseSerializerCompiler())
     app.addHook('onRequest', (request, _reply, done) => {
       checkRequest(request.raw)
       done()

@@ -1,4 +1,5 @@
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from '../shared/type.ts'
 
 /** RFC 7662, 2.1 and RFC 7009, 2.1: a form. `client_id` may come with it, and says nothing here. */
 export const TokenForm = Type.Object(

@@ -1,5 +1,6 @@
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
 import { IpAddress } from '../sessions/sessions.schema.ts'
+import { Type } from '../shared/type.ts'
 
 export const RefreshSession = Type.Object(
   {

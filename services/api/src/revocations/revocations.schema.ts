@@ -1,5 +1,6 @@
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
 import { Instant, Nullable } from '../shared/schema.ts'
+import { Type } from '../shared/type.ts'
 
 export const MAX_FEED_PAGE = 1_000
 

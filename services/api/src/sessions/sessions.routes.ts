@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { Type } from 'typebox'
 import { actorOf } from '../http/request-context.ts'
 import { Page } from '../shared/schema.ts'
+import { Type } from '../shared/type.ts'
 import {
   CreateSession,
   ListSessionsQuery,

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { Type } from 'typebox'
 import { actorOf } from '../http/request-context.ts'
+import { Type } from '../shared/type.ts'
 import type { ErasureService } from './erasure.service.ts'
 import { RevokedCount } from './sessions.schema.ts'
 import type { SessionService } from './sessions.service.ts'

@@ -1,5 +1,6 @@
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
 import { FOREIGN_ID_PATTERN, idPattern } from '../shared/ids.ts'
+import { Type } from '../shared/type.ts'
 import { RevokeSessionQuery } from './sessions.schema.ts'
 
 export const UserParams = Type.Object(

@@ -1,5 +1,4 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import type { FastifyBaseLogger } from 'fastify'
 import type { PresentedSecret } from '../api-keys/api-key-secret.ts'
 import type { ApiKeyService } from '../api-keys/api-keys.service.ts'
 import type { Freshness } from '../freshness/freshness.service.ts'
@@ -28,7 +27,6 @@ export interface VerifyShortcutDeps {
   durations: RouteDurations
   noteVerdict(reason: string): void
   writeLine: WriteRequestLine
-  log: Pick<FastifyBaseLogger, 'warn'>
   publicUrl: string
   isStopping(): boolean
 }
@@ -101,7 +99,8 @@ function createAnswer(deps: VerifyShortcutDeps) {
   const send = createSender(deps)
   return (asked: Asked, copy: TenantCopy | null): Omit<HeadStart, 'copy'> | null => {
     const { request, bodyBytes, tenantId: named } = asked
-    if (copy === null || copy.status === 'suspended') return {}
+    // Whoever has left gets no answer and no line, on either way.
+    if (copy === null || copy.status === 'suspended' || request.destroyed) return {}
     const { tenantId, settings } = copy
     const apiKey = apiKeys.recognise(copy, asked.secret)
     if (apiKey === null || !apiKey.scopes.has('sessions:verify')) return {}
@@ -109,22 +108,27 @@ function createAnswer(deps: VerifyShortcutDeps) {
     const ratePerSecond = settings.rate_limit_per_second
     const verdict = take({ tenantId, apiKeyId: apiKey.id, ratePerSecond })
     if (verdict instanceof Promise || !verdict.isAllowed) return { verdict }
-    const verification = takeBody(request, bodyBytes, body => {
-      const token = PLAIN_BODY.exec(body)?.[1]
-      return token === undefined ? null : verifier.verifyByCopy(copy, token)
-    })
-    if (verification === null) return { verdict }
     const { policy, limit } = verdict
-    send(asked, verification, ['ratelimit-policy', policy, 'ratelimit', limit], {
-      tenantId,
-      actor: apiKey.id,
-    })
-    return null
+    const headers = ['ratelimit-policy', policy, 'ratelimit', limit]
+    const serve = (body: string): true | null => {
+      const token = PLAIN_BODY.exec(body)?.[1]
+      const verification = token === undefined ? null : verifier.verifyByCopy(copy, token)
+      if (verification === null) return null
+      send(asked, verification, headers, { tenantId, actor: apiKey.id })
+      return true
+    }
+    try {
+      return takeBody(request, bodyBytes, serve) === null ? { verdict } : null
+    } catch (error) {
+      if (asked.response.headersSent) throw error
+      // A fault of ours, met again on the long way, which answers and logs it.
+      return { verdict }
+    }
   }
 }
 
 function createSender(deps: VerifyShortcutDeps) {
-  const { durations, noteVerdict, writeLine, log, publicUrl } = deps
+  const { durations, noteVerdict, writeLine, publicUrl } = deps
   const fixedHeaders = [
     ...Object.entries(securityHeaders(publicUrl)).flat(),
     'content-type',
@@ -151,9 +155,7 @@ function createSender(deps: VerifyShortcutDeps) {
     noteVerdict(verification.reason ?? 'valid')
     const durationMs = performance.now() - beganMs
     durations.observe(200, durationMs / 1_000)
-    const facts = { ...FACTS, ...who, requestId, durationMs }
-    if (response.destroyed) log.warn(facts, 'request cut off')
-    else writeLine(facts)
+    writeLine({ ...FACTS, ...who, requestId, durationMs })
   }
 }
 

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { Type } from 'typebox'
 import { actorOf } from '../http/request-context.ts'
+import { Type } from '../shared/type.ts'
 import {
   RevokeSigningKeyQuery,
   SigningKey,

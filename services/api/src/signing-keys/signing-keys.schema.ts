@@ -1,6 +1,7 @@
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
 import { KID_PATTERN } from '../shared/ids.ts'
 import { Instant, Nullable } from '../shared/schema.ts'
+import { Type } from '../shared/type.ts'
 
 const Kid = Type.String({
   pattern: KID_PATTERN,

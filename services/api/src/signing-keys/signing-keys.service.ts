@@ -47,7 +47,7 @@ export function createSigningKeyService(deps: SigningKeyDeps): SigningKeyService
 
     async rotate(tenantId, actor) {
       const now = new Date(clock.nowMs())
-      const replacement = await createKeyPair(tenantId, masterKey)
+      const replacement = createKeyPair(tenantId, masterKey)
       let promotedKid = ''
       const keys = await store.change(tenantId, now, existing => {
         const waiting = existing.find(key => isUsable(key) && isScheduled(key, now))
@@ -66,7 +66,7 @@ export function createSigningKeyService(deps: SigningKeyDeps): SigningKeyService
 
     async revoke(tenantId, kid, actor, reason) {
       const now = new Date(clock.nowMs())
-      const replacement = await createKeyPair(tenantId, masterKey)
+      const replacement = createKeyPair(tenantId, masterKey)
       await store.change(tenantId, now, existing => {
         const key = find(existing, kid)
         if (key.revokedAt !== null) return null
@@ -81,10 +81,8 @@ export function createSigningKeyService(deps: SigningKeyDeps): SigningKeyService
     },
 
     async createFirst(tenantId, now) {
-      const [first, next] = await Promise.all([
-        createKeyPair(tenantId, masterKey),
-        createKeyPair(tenantId, masterKey),
-      ])
+      const first = createKeyPair(tenantId, masterKey)
+      const next = createKeyPair(tenantId, masterKey)
       // No JWK set of this tenant was ever served without the next key: it may sign at any time.
       return [
         { ...unscheduled(first, now), usableFrom: now, signsFrom: now },

@@ -4,6 +4,9 @@ import type { Config } from '../shared/config.ts'
 import type { Opened } from './shutdown.ts'
 import { StartError } from './start-error.ts'
 
+// Long enough for the node to be ready.
+const FIRST_LOOK_MS = 1_000
+
 /**
  * Serves the metrics of this process on a port of their own, where one is set.
  *
@@ -23,6 +26,8 @@ export async function serveMetrics(
   try {
     const server = await startMetricsServer({ host, port, registry })
     opened.add(() => server.close())
+    // The event loop and the collector of garbage are measured from the first look on.
+    setTimeout(() => void registry.metrics(), FIRST_LOOK_MS).unref()
   } catch (err) {
     if (isMetricsPortRequired)
       throw new StartError(

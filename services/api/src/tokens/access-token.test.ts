@@ -48,7 +48,7 @@ let privateKey: KeyObject
 let token: string
 
 beforeAll(async () => {
-  const pair = await createKeyPair(TENANT, masterKey)
+  const pair = createKeyPair(TENANT, masterKey)
   const now = new Date(nowMs)
   const dates = {
     createdAt: now,
@@ -118,7 +118,7 @@ describe('an access token', () => {
   })
 
   it('of another tenant is refused though well made', async () => {
-    const other = await createKeyPair('tnt_01K3Z8Q5V7M2N4P6R8S0T1W3X6', masterKey)
+    const other = createKeyPair('tnt_01K3Z8Q5V7M2N4P6R8S0T1W3X6', masterKey)
     const now = new Date(nowMs)
     const dates = {
       createdAt: now,
